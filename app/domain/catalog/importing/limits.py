@@ -1,0 +1,23 @@
+"""How much one upload may hold, and the refusal of a whole file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain.errors import DomainError
+
+FILE_BYTES: Final = 5 * 1024 * 1024
+ROWS: Final = 20_000
+CELL_BYTES: Final = 64 * 1024
+COLUMNS: Final = 500
+ARCHIVE_ENTRIES: Final = 200
+UNPACKED_BYTES: Final = 50 * 1024 * 1024
+UNPACKED_RATIO: Final = 100
+
+
+class ImportFileRefused(DomainError):
+    """The whole file cannot be read; nothing of it came in. ``code`` is for programs."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        super().__init__(sentence)

@@ -1,0 +1,464 @@
+"""What a shopper may look at: one statement for each page, answered as plain values.
+
+Pages are read far more often than they change, and a page that misses the cache must stay
+within four statements, the session's own and the store's row included. So each page is one
+statement that brings its pieces as JSON, and the pieces become the small classes below.
+Row-level security decides whose rows these are; ``store_id`` is named where an index wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.domain.catalog.models import LOW_STOCK, Product, Variant
+from app.domain.errors import NotFound
+
+PAGE_SIZE = 24
+MAX_SHOWN = 480
+SORTS = ("new", "price", "-price")
+PRICE_STEPS_CENTS = (
+    500_00, 1_000_00, 2_500_00, 5_000_00, 10_000_00, 25_000_00, 50_000_00, 100_000_00,
+)  # fmt: skip
+MAX_QUERY_LENGTH = 80
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One photo: its file is /media/<key>-<width>.webp for each width in ``sizes`` (in bytes)."""
+
+    key: str
+    width: int
+    height: int
+    tint: int
+    alt: str
+    sizes: dict[str, int]
+    option_value: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Card:
+    """A product as a list shows it. ``price_cents`` is that of the cheapest variant."""
+
+    slug: str
+    name: str
+    price_cents: int
+    has_range: bool
+    stock: int
+    option_name: str | None
+    choices: int
+    picture: Picture | None
+
+    @property
+    def is_low(self) -> bool:
+        return 0 < self.stock <= LOW_STOCK
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelf:
+    """A category with how many of its products can be seen."""
+
+    slug: str
+    name: str
+    count: int
+    cards: list[Card] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AreaFee:
+    """An area of the list and what delivery there costs, for the home page."""
+
+    area: str
+    fee_cents: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HomePage:
+    lead: Card | None
+    selling: list[Card]
+    is_by_sales: bool  # False: nothing sold this week, so these are the newest
+    shelves: list[Shelf]
+    product_count: int
+    areas: list[AreaFee]
+    area_count: int
+    delivered_count: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listing:
+    """A category or a search, filtered, sorted and cut to a page."""
+
+    title: str
+    slug: str | None
+    cards: list[Card]
+    count: int  # that match
+    total: int  # in the category, before filters
+    price_steps: list[tuple[int, int]]  # (cents, how many up to it)
+    in_stock_count: int
+    lowest_cents: int | None
+    close: list[Card]  # without the filters, shown when nothing matches
+    shelves: list[Shelf]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VariantView:
+    sku: str
+    options: list[str]
+    price_cents: int
+    compare_at_cents: int | None
+    stock: int
+    weight_grams: int
+    is_bulky: bool
+
+    @property
+    def is_low(self) -> bool:
+        return 0 < self.stock <= LOW_STOCK
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OptionValue:
+    """One thing to choose. ``extra_cents`` is what it adds to the cheapest of its option."""
+
+    value: str
+    is_available: bool
+    extra_cents: int
+    picture: Picture | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductPage:
+    id: UUID
+    slug: str
+    name: str
+    description_html: str
+    brand: str
+    facts: list[tuple[str, str]]
+    options: list[str]
+    warranty_months: int
+    category_slug: str | None
+    category_name: str | None
+    variants: list[VariantView]
+    pictures: list[Picture]
+    related: list[Card]
+    cheapest_fee_cents: int | None
+
+    def choose(self, wanted: Mapping[int, str]) -> VariantView:
+        """The variant of these option values, by position; else one in stock; else the first."""
+        if wanted:
+            for variant in self.variants:
+                if all(variant.options[at : at + 1] == [value] for at, value in wanted.items()):
+                    return variant
+        return next((v for v in self.variants if v.stock > 0), self.variants[0])
+
+    def values_of(self, position: int, chosen: VariantView) -> list[OptionValue]:
+        """The values of one option, told for somebody who has chosen the others already."""
+        seen: dict[str, list[VariantView]] = {}
+        for variant in self.variants:
+            if position < len(variant.options):
+                seen.setdefault(variant.options[position], []).append(variant)
+        beside = {value: self._beside(position, chosen, rows) for value, rows in seen.items()}
+        cheapest = min((v.price_cents for v in beside.values()), default=0)
+        return [
+            OptionValue(
+                value=value,
+                is_available=variant.stock > 0,
+                extra_cents=variant.price_cents - cheapest,
+                picture=self.picture_of(value) if position == 0 else None,
+            )
+            for value, variant in beside.items()
+        ]
+
+    def picture_of(self, value: str) -> Picture | None:
+        """The photo that shows this value of the first option."""
+        return next((p for p in self.pictures if p.option_value == value), None)
+
+    @staticmethod
+    def _beside(position: int, chosen: VariantView, rows: list[VariantView]) -> VariantView:
+        """Of the variants with one value, the one that shares the other choices."""
+        for variant in rows:
+            others = list(chosen.options)
+            if position < len(others):
+                others[position] = variant.options[position]
+            if variant.options == others:
+                return variant
+        return next((v for v in rows if v.stock > 0), rows[0])
+
+
+# A product as a card, as JSON. The visible products are the active ones that can be bought.
+_CARDS = """
+  SELECT p.id, p.store_id, p.slug, p.name, p.category_id, p.created_at, p.is_featured, v.price, v.stock,
+         jsonb_build_object(
+           'slug', p.slug, 'name', p.name, 'price_cents', v.price, 'has_range', v.dearest > v.price,
+           'stock', v.stock, 'option_name', p.options[1], 'choices', v.choices, 'picture', i.picture) AS card
+    FROM app.products p
+    JOIN LATERAL (
+      SELECT coalesce(min(price_cents) FILTER (WHERE on_hand > reserved), min(price_cents)) AS price,
+             max(price_cents) AS dearest, coalesce(sum(on_hand - reserved), 0)::int AS stock,
+             count(DISTINCT option_values[1])::int AS choices
+        FROM app.variants WHERE store_id = p.store_id AND product_id = p.id) v ON v.price IS NOT NULL
+    LEFT JOIN LATERAL (
+      SELECT jsonb_build_object('key', media_key, 'width', width, 'height', height, 'tint', tint,
+                                'alt', alt, 'sizes', sizes, 'option_value', option_value) AS picture
+        FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id
+       ORDER BY position LIMIT 1) i ON true
+   WHERE p.store_id = app.store_id() AND p.status = 'active'
+"""
+
+_HOME = text(
+    f"""
+WITH cards AS MATERIALIZED ({_CARDS}),
+ sold AS (
+   SELECT v.product_id, sum(l.quantity) AS n
+     FROM app.orders o
+     JOIN app.order_lines l ON l.store_id = o.store_id AND l.order_id = o.id
+     JOIN app.variants v ON v.store_id = l.store_id AND v.id = l.variant_id
+    WHERE o.store_id = app.store_id() AND o.placed_at > now() - interval '7 days'
+      AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')
+    GROUP BY v.product_id),
+ ranked AS (
+   SELECT c.*, row_number() OVER (PARTITION BY c.category_id ORDER BY c.created_at DESC, c.slug) AS place
+     FROM cards c WHERE c.stock > 0)
+SELECT jsonb_build_object(
+  'lead', (SELECT card FROM cards WHERE stock > 0
+            ORDER BY is_featured DESC, created_at DESC, slug LIMIT 1),
+  'selling', (SELECT jsonb_agg(x.card) FROM (
+       SELECT c.card FROM cards c LEFT JOIN sold s ON s.product_id = c.id
+        WHERE c.stock > 0 ORDER BY coalesce(s.n, 0) DESC, c.created_at DESC, c.slug LIMIT 8) x),
+  'is_by_sales', EXISTS (SELECT 1 FROM sold),
+  'shelves', (SELECT jsonb_agg(x.shelf) FROM (
+       SELECT jsonb_build_object('slug', k.slug, 'name', k.name,
+                'count', (SELECT count(*) FROM cards c WHERE c.category_id = k.id),
+                'cards', (SELECT jsonb_agg(r.card ORDER BY r.place) FROM ranked r
+                           WHERE r.category_id = k.id AND r.place <= 4)) AS shelf
+         FROM app.categories k
+        WHERE k.store_id = app.store_id() AND EXISTS (SELECT 1 FROM cards c WHERE c.category_id = k.id)
+        ORDER BY k.position, k.name) x),
+  'product_count', (SELECT count(*) FROM cards),
+  'areas', (SELECT jsonb_agg(x.area) FROM (
+       SELECT jsonb_build_object('area', area, 'fee_cents', fee_cents) AS area FROM app.delivery_areas
+        WHERE store_id = app.store_id() AND is_active ORDER BY fee_cents, area LIMIT 6) x),
+  'area_count', (SELECT count(*) FROM app.delivery_areas WHERE store_id = app.store_id() AND is_active),
+  'delivered_count', (SELECT count(*) FROM app.orders
+                       WHERE store_id = app.store_id() AND status IN ('delivered', 'closed')))
+"""  # noqa: S608 - put together from this module's own text
+)
+
+_LISTING = text(
+    f"""
+WITH cards AS MATERIALIZED ({_CARDS}
+     AND (CAST(:category AS text) IS NULL OR p.category_id =
+            (SELECT id FROM app.categories WHERE store_id = app.store_id() AND slug = :category))
+     AND (CAST(:pattern AS text) IS NULL OR p.name ILIKE :pattern OR p.brand ILIKE :pattern
+          OR EXISTS (SELECT 1 FROM app.categories k WHERE k.store_id = p.store_id
+                        AND k.id = p.category_id AND k.name ILIKE :pattern)
+          OR EXISTS (SELECT 1 FROM app.variants w WHERE w.store_id = p.store_id
+                        AND w.product_id = p.id AND w.sku ILIKE :pattern))),
+ matching AS (
+   SELECT * FROM cards WHERE (CAST(:up_to AS bigint) IS NULL OR price <= :up_to)
+                         AND (NOT CAST(:in_stock AS boolean) OR stock > 0))
+SELECT jsonb_build_object(
+  'category', (SELECT name FROM app.categories WHERE store_id = app.store_id() AND slug = :category),
+  'cards', (SELECT jsonb_agg(x.card) FROM (
+       SELECT card FROM matching
+        ORDER BY (stock > 0) DESC,
+                 CASE WHEN :sort = 'price' THEN price END, CASE WHEN :sort = '-price' THEN price END DESC,
+                 created_at DESC, slug
+        LIMIT :shown) x),
+  'count', (SELECT count(*) FROM matching),
+  'total', (SELECT count(*) FROM cards),
+  'in_stock_count', (SELECT count(*) FROM cards WHERE stock > 0),
+  'lowest_cents', (SELECT min(price) FROM cards WHERE stock > 0),
+  'steps', (SELECT jsonb_agg(jsonb_build_array(s, (SELECT count(*) FROM cards WHERE price <= s)) ORDER BY s)
+              FROM unnest(CAST(:steps AS bigint[])) s),
+  'close', (SELECT jsonb_agg(x.card) FROM (
+       SELECT card FROM cards WHERE stock > 0 ORDER BY price, slug LIMIT 4) x),
+  'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', k.n)
+                               ORDER BY k.position, k.name)
+                FROM (SELECT c.slug, c.name, c.position, count(p.id) AS n FROM app.categories c
+                        JOIN app.products p ON p.store_id = c.store_id AND p.category_id = c.id
+                                           AND p.status = 'active'
+                       WHERE c.store_id = app.store_id() GROUP BY c.slug, c.name, c.position) k))
+"""  # noqa: S608
+)
+
+_PRODUCT = text(
+    f"""
+WITH wanted AS (
+   SELECT * FROM app.products WHERE store_id = app.store_id() AND slug = :slug AND status = 'active'),
+ bought AS (
+   SELECT w.product_id, count(*) AS n FROM wanted p
+     JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id
+     JOIN app.order_lines l ON l.store_id = v.store_id AND l.variant_id = v.id
+     JOIN app.order_lines other ON other.store_id = l.store_id AND other.order_id = l.order_id
+     JOIN app.variants w ON w.store_id = other.store_id AND w.id = other.variant_id
+    WHERE w.product_id <> p.id GROUP BY w.product_id),
+ cards AS MATERIALIZED ({_CARDS}
+   AND p.id <> (SELECT id FROM wanted)
+   AND (p.id IN (SELECT product_id FROM bought) OR p.category_id = (SELECT category_id FROM wanted)))
+SELECT jsonb_build_object(
+  'id', p.id, 'slug', p.slug, 'name', p.name, 'description_html', p.description_html, 'brand', p.brand,
+  'facts', p.facts, 'options', to_jsonb(p.options), 'warranty_months', p.warranty_months,
+  'category_slug', k.slug, 'category_name', k.name,
+  'variants', (SELECT jsonb_agg(jsonb_build_object('sku', sku, 'options', to_jsonb(option_values),
+                 'price_cents', price_cents, 'compare_at_cents', compare_at_cents,
+                 'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky)
+                 ORDER BY position, sku)
+                 FROM app.variants WHERE store_id = p.store_id AND product_id = p.id),
+  'pictures', (SELECT jsonb_agg(jsonb_build_object('key', media_key, 'width', width, 'height', height,
+                 'tint', tint, 'alt', alt, 'sizes', sizes, 'option_value', option_value) ORDER BY position)
+                 FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id),
+  'related', (SELECT jsonb_agg(x.card) FROM (
+       SELECT c.card FROM cards c LEFT JOIN bought b ON b.product_id = c.id
+        WHERE c.stock > 0 ORDER BY coalesce(b.n, 0) DESC, c.created_at DESC, c.slug LIMIT 4) x),
+  'cheapest_fee_cents', (SELECT min(fee_cents) FROM app.delivery_areas
+                          WHERE store_id = p.store_id AND is_active))
+  FROM wanted p LEFT JOIN app.categories k ON k.store_id = p.store_id AND k.id = p.category_id
+"""  # noqa: S608
+)
+
+
+def home_page(session: Session) -> HomePage:
+    """Everything the home page shows. Sold-out goods are not on it."""
+    row: dict[str, Any] = session.execute(_HOME).scalar_one()
+    return HomePage(
+        lead=_card(row["lead"]) if row["lead"] else None,
+        selling=_cards(row["selling"]),
+        is_by_sales=row["is_by_sales"],
+        shelves=_shelves(row["shelves"]),
+        product_count=row["product_count"],
+        areas=[AreaFee(**area) for area in row["areas"] or ()],
+        area_count=row["area_count"],
+        delivered_count=row["delivered_count"],
+    )
+
+
+def category_page(
+    session: Session,
+    slug: str,
+    *,
+    sort: str = "new",
+    up_to_cents: int | None = None,
+    in_stock: bool = False,
+    shown: int = PAGE_SIZE,
+) -> Listing:
+    """The products of one category. Raises NotFound for a category this store does not have."""
+    row = _listing(
+        session, category=slug, pattern=None, sort=sort, up_to=up_to_cents, in_stock=in_stock, shown=shown
+    )
+    if row["category"] is None:
+        raise NotFound
+    return _as_listing(row, title=row["category"], slug=slug)
+
+
+def search(
+    session: Session,
+    query: str,
+    *,
+    sort: str = "new",
+    up_to_cents: int | None = None,
+    in_stock: bool = False,
+    shown: int = PAGE_SIZE,
+) -> Listing:
+    """Products whose name, brand, category or SKU contains the words as typed; all for no words."""
+    words = query.replace("\x00", "").strip()[:MAX_QUERY_LENGTH]
+    pattern = f"%{escape_like(words)}%" if words else None
+    row = _listing(
+        session, category=None, pattern=pattern, sort=sort, up_to=up_to_cents, in_stock=in_stock, shown=shown
+    )
+    return _as_listing(row, title=words, slug=None)
+
+
+def product_page(session: Session, slug: str) -> ProductPage:
+    """One product with its variants, photos and what goes with it. Raises NotFound."""
+    row: dict[str, Any] | None = session.execute(_PRODUCT, {"slug": slug}).scalar_one_or_none()
+    if row is None or not row["variants"]:
+        raise NotFound
+    return ProductPage(
+        id=UUID(row["id"]),
+        **{name: row[name] for name in ("slug", "name", "description_html", "brand", "options")},
+        warranty_months=row["warranty_months"],
+        facts=[(str(fact[0]), str(fact[1])) for fact in row["facts"] if len(fact) == 2],
+        category_slug=row["category_slug"],
+        category_name=row["category_name"],
+        variants=[VariantView(**variant) for variant in row["variants"]],
+        pictures=[Picture(**picture) for picture in row["pictures"] or ()],
+        related=_cards(row["related"]),
+        cheapest_fee_cents=row["cheapest_fee_cents"],
+    )
+
+
+def get_variant(session: Session, sku: str) -> Variant:
+    """The variant a shopper may buy by its SKU. Raises NotFound."""
+    variant = session.scalars(
+        select(Variant).join(Variant.product).where(Variant.sku == sku, Product.status == "active")
+    ).one_or_none()
+    if variant is None:
+        raise NotFound
+    return variant
+
+
+def get_chosen_variant(session: Session, slug: str, chosen: Iterable[str]) -> Variant:
+    """The variant of a product with exactly these option values. Raises NotFound."""
+    variant = session.scalars(
+        select(Variant)
+        .join(Variant.product)
+        .where(Product.slug == slug, Product.status == "active")
+        .where(Variant.option_values == list(chosen))
+    ).first()
+    if variant is None:
+        raise NotFound
+    return variant
+
+
+def escape_like(words: str) -> str:
+    """The words as a LIKE pattern that matches only themselves."""
+    return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _listing(session: Session, **values: Any) -> dict[str, Any]:
+    values["sort"] = values["sort"] if values["sort"] in SORTS else SORTS[0]
+    values["shown"] = max(1, min(values["shown"], MAX_SHOWN))
+    values["steps"] = list(PRICE_STEPS_CENTS)
+    row: dict[str, Any] = session.execute(_LISTING, values).scalar_one()
+    return row
+
+
+def _as_listing(row: dict[str, Any], *, title: str, slug: str | None) -> Listing:
+    return Listing(
+        title=title,
+        slug=slug,
+        cards=_cards(row["cards"]),
+        count=row["count"],
+        total=row["total"],
+        price_steps=_useful_steps(row["steps"], row["total"]),
+        in_stock_count=row["in_stock_count"],
+        lowest_cents=row["lowest_cents"],
+        close=_cards(row["close"]),
+        shelves=_shelves(row["shelves"]),
+    )
+
+
+def _useful_steps(steps: list[list[int]], total: int) -> list[tuple[int, int]]:
+    """At most three prices that divide these goods: not none of them, and not all."""
+    useful = [(step, count) for step, count in steps if 0 < count < total]
+    if len(useful) <= 3:
+        return useful
+    return [useful[0], useful[len(useful) // 2], useful[-1]]
+
+
+def _card(row: dict[str, Any]) -> Card:
+    picture = row["picture"]
+    return Card(**(row | {"picture": Picture(**picture) if picture else None}))
+
+
+def _cards(rows: list[dict[str, Any]] | None) -> list[Card]:
+    return [_card(row) for row in rows or ()]
+
+
+def _shelves(rows: list[dict[str, Any]] | None) -> list[Shelf]:
+    return [Shelf(**(row | {"cards": _cards(row.get("cards"))})) for row in rows or ()]

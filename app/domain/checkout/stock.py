@@ -1,0 +1,185 @@
+"""Holding stock for an order that is being paid, and what becomes of the hold.
+
+Rows are locked in primary-key order, so two orders for the same goods queue up and
+never deadlock. A CHECK on the table stands behind every statement here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import case, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.db.tenancy import bound_store
+from app.domain.catalog.models import Product, StockMovement, Variant
+from app.domain.errors import OutOfStock
+from app.domain.orders.models import Order, OrderLine, Reservation
+from app.ids import new_id
+
+
+def hold(session: Session, order_id: UUID, wanted: Mapping[UUID, int], *, until: datetime) -> None:
+    """Reserve every variant of ``wanted``, or none.
+
+    Raises OutOfStock naming the first variant that is short, as it stands now.
+    """
+    variants = session.execute(
+        select(Variant.id, Variant.sku, Variant.on_hand, Variant.reserved)
+        .where(Variant.store_id == bound_store(), Variant.id.in_(wanted))
+        .order_by(Variant.id)
+        .with_for_update()
+    ).all()
+    for variant in variants:
+        if variant.on_hand - variant.reserved < wanted[variant.id]:
+            raise OutOfStock(variant.sku, available=variant.on_hand - variant.reserved)
+    if len(variants) < len(wanted):
+        raise OutOfStock("", available=0)
+    _add_to_reserved(session, wanted, sign=1)
+    session.execute(
+        insert(Reservation),
+        [
+            {"id": new_id(), "order_id": order_id, "variant_id": v, "quantity": q, "status": "live", "expires_at": until}
+            for v, q in sorted(wanted.items())
+        ],
+    )
+
+
+def hold_again(session: Session, order: Order, *, until: datetime) -> None:
+    """Reserve an order's goods once more after its hold was released. Raises OutOfStock."""
+    if live_hold(session, order.id):
+        return
+    hold(session, order.id, _wanted(session, order.id), until=until)
+
+
+def live_hold(session: Session, order_id: UUID) -> dict[UUID, int]:
+    """What is still reserved for this order: variant → quantity."""
+    rows = session.execute(
+        select(Reservation.variant_id, Reservation.quantity)
+        .where(
+            Reservation.store_id == bound_store(),
+            Reservation.order_id == order_id,
+            Reservation.status == "live",
+        )
+        .order_by(Reservation.variant_id)
+    )
+    return {variant_id: quantity for variant_id, quantity in rows}
+
+
+def release_hold(session: Session, order: Order) -> bool:
+    """Put an order's reserved stock back on sale. Returns whether there was a hold."""
+    held = live_hold(session, order.id)
+    if not held:
+        return False
+    _lock(session, held)
+    _close(session, order.id, "released")
+    _add_to_reserved(session, held, sign=-1)
+    return True
+
+
+def consume_hold(session: Session, order: Order, *, actor: str = "system") -> None:
+    """The goods are sold: take them out of stock, with a movement each."""
+    held = live_hold(session, order.id)
+    if not held:
+        return
+    _lock(session, held)
+    _close(session, order.id, "consumed")
+    quantity = _quantity_of(held)
+    session.execute(
+        update(Variant)
+        .where(Variant.store_id == bound_store(), Variant.id.in_(held))
+        .values(on_hand=Variant.on_hand - quantity, reserved=Variant.reserved - quantity)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        insert(StockMovement),
+        [
+            {"id": new_id(), "variant_id": v, "quantity": -q, "reason": "sale", "order_id": order.id, "actor": actor}
+            for v, q in held.items()
+        ],
+    )
+    _touch_if_sold_out(session, held)
+
+
+def return_to_stock(session: Session, order: Order, *, actor: str) -> None:
+    """The goods of a cancelled or returned order go back on the shelf."""
+    sold = _wanted(session, order.id)
+    if not sold:
+        return
+    _lock(session, sold)
+    session.execute(
+        update(Variant)
+        .where(Variant.store_id == bound_store(), Variant.id.in_(sold))
+        .values(on_hand=Variant.on_hand + _quantity_of(sold))
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        insert(StockMovement),
+        [
+            {"id": new_id(), "variant_id": v, "quantity": q, "reason": "return", "order_id": order.id, "actor": actor}
+            for v, q in sold.items()
+        ],
+    )
+
+
+def _wanted(session: Session, order_id: UUID) -> dict[UUID, int]:
+    rows = session.execute(
+        select(OrderLine.variant_id, OrderLine.quantity).where(
+            OrderLine.store_id == bound_store(), OrderLine.order_id == order_id, OrderLine.variant_id.is_not(None)
+        )
+    )
+    wanted: dict[UUID, int] = {}
+    for variant_id, quantity in rows:
+        wanted[variant_id] = wanted.get(variant_id, 0) + quantity
+    return wanted
+
+
+def _lock(session: Session, variants: Mapping[UUID, int]) -> None:
+    session.execute(
+        select(Variant.id)
+        .where(Variant.store_id == bound_store(), Variant.id.in_(variants))
+        .order_by(Variant.id)
+        .with_for_update()
+    )
+
+
+def _quantity_of(quantities: Mapping[UUID, int]):  # type: ignore[no-untyped-def]  # a SQL CASE has no useful type
+    return case(*((Variant.id == v, q) for v, q in quantities.items()), else_=0)
+
+
+def _add_to_reserved(session: Session, quantities: Mapping[UUID, int], *, sign: int) -> None:
+    session.execute(
+        update(Variant)
+        .where(Variant.store_id == bound_store(), Variant.id.in_(quantities))
+        .values(reserved=Variant.reserved + sign * _quantity_of(quantities))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _close(session: Session, order_id: UUID, status: str) -> None:
+    session.execute(
+        update(Reservation)
+        .where(
+            Reservation.store_id == bound_store(),
+            Reservation.order_id == order_id,
+            Reservation.status == "live",
+        )
+        .values(status=status)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _touch_if_sold_out(session: Session, sold: Mapping[UUID, int]) -> None:
+    """Pages show stock in words; they must be made anew when those words change."""
+    from app.domain.catalog.actions import touch_content
+
+    low = session.scalar(
+        select(Product.id)
+        .join(Variant, (Variant.store_id == Product.store_id) & (Variant.product_id == Product.id))
+        .where(Variant.store_id == bound_store(), Variant.id.in_(sold), Variant.on_hand - Variant.reserved <= 3)
+        .limit(1)
+    )
+    if low is not None:
+        touch_content(session)

@@ -1,0 +1,1 @@
+"""Getting an order to its customer: areas, fees, promises, riders."""

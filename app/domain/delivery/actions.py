@@ -1,0 +1,103 @@
+"""Quoting a delivery, and changing what an area costs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.clock import utcnow
+from app.db.tenancy import bound_store
+from app.domain.audit.actions import record
+from app.domain.delivery.areas import get_area
+from app.domain.delivery.fees import DEFAULT_FEE_CENTS
+from app.domain.delivery.models import DeliveryArea, DeliveryQuote
+from app.domain.delivery.promises import DEFAULT_PROMISE_TERMS
+from app.domain.delivery.queries import fee_preview
+from app.domain.stores.models import Store
+from app.ids import new_id
+from app.timings import timings
+
+
+def quote(
+    session: Session,
+    store: Store,
+    cart_id: UUID,
+    area_slug: str,
+    *,
+    subtotal_cents: int,
+    grams: int = 0,
+    is_bulky: bool = False,
+) -> DeliveryQuote:
+    """The fee for this cart and area, honoured for 15 minutes even if the owner changes it.
+
+    A living quote for the same goods is used again. Raises AreaNotServed, BelowMinimumOrder.
+    """
+    now = utcnow()
+    alive = find_quote(session, cart_id, area_slug, subtotal_cents=subtotal_cents)
+    if alive is not None:
+        return alive
+    preview = fee_preview(
+        session, store, area_slug, basket_cents=subtotal_cents, grams=grams, is_bulky=is_bulky, at=now
+    )
+    made = DeliveryQuote(
+        id=new_id(),
+        cart_id=cart_id,
+        area=preview.area.slug,
+        subtotal_cents=subtotal_cents,
+        fee_cents=preview.fee_cents,
+        reason=preview.reason,
+        promised_at=preview.promise.arrives_by,
+        created_at=now,
+        expires_at=now + timedelta(seconds=timings().quote),
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def find_quote(
+    session: Session, cart_id: UUID, area_slug: str, *, subtotal_cents: int
+) -> DeliveryQuote | None:
+    """The newest quote for these goods and area that has not expired."""
+    return session.scalars(
+        select(DeliveryQuote)
+        .where(
+            DeliveryQuote.store_id == bound_store(),
+            DeliveryQuote.cart_id == cart_id,
+            DeliveryQuote.area == area_slug,
+            DeliveryQuote.subtotal_cents == subtotal_cents,
+            DeliveryQuote.expires_at > utcnow(),
+        )
+        .order_by(DeliveryQuote.created_at.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def serve_area(session: Session, slug: str, *, actor: str, fee_cents: int | None = None) -> None:
+    """Deliver to an area, at the fee given or its band's usual one. Known areas stay as they are."""
+    area = get_area(slug)
+    session.execute(
+        insert(DeliveryArea)
+        .values(
+            id=new_id(),
+            area=area.slug,
+            fee_cents=DEFAULT_FEE_CENTS[area.band] if fee_cents is None else fee_cents,
+            minutes=DEFAULT_PROMISE_TERMS[area.band].minutes,
+            changed_by=actor,
+        )
+        .on_conflict_do_nothing(index_elements=["store_id", "area"])
+    )
+
+
+def change_fee(session: Session, terms: DeliveryArea, fee_cents: int, *, actor: str) -> None:
+    """Set what an area costs, with the change in the audit log. Does not commit."""
+    from app.domain.catalog.actions import touch_content
+
+    before = terms.fee_cents
+    terms.fee_cents, terms.changed_by, terms.changed_at = fee_cents, actor, utcnow()
+    touch_content(session)
+    record(session, "fee.changed", actor=actor, subject=f"area:{terms.area}", before=before, after=fee_cents)

@@ -1,0 +1,170 @@
+"""Beginning a payment: one open attempt per order, one prompt per attempt.
+
+The attempt is written before anybody is asked, with the secret its callback will
+carry; the prompt itself is sent by a worker after the commit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.clock import utcnow
+from app.db.tenancy import bound_store
+from app.domain.checkout import stock
+from app.domain.errors import (
+    AlreadyPaid,
+    AmountNotPayable,
+    FieldProblem,
+    NotPayable,
+    PromptStillAlive,
+    TooManyTries,
+)
+from app.domain.orders.events import note
+from app.domain.orders.models import Order
+from app.domain.orders.states import OrderStatus
+from app.domain.payments.models import PaymentAttempt, PaymentIntent
+from app.domain.payments.states import OPEN, AttemptStatus, IntentStatus
+from app.ids import new_id, new_reference, new_token, token_hash
+from app.jobs import Topic, ask_for
+from app.phones import InvalidPhone, parse_msisdn
+from app.timings import timings
+from app.vault import vault
+
+LIMIT_CENTS = 250_000_00
+PROMPTS_PER_PHONE = 3
+PROMPT_WINDOW_SECONDS = 600
+
+
+def open_intent(session: Session, order: Order) -> PaymentIntent:
+    """What this order has to collect. One per order."""
+    if not 100 <= order.total_cents <= LIMIT_CENTS:
+        raise AmountNotPayable(order.total_cents)
+    intent = PaymentIntent(order_id=order.id, amount_cents=order.total_cents)
+    session.add(intent)
+    session.flush()
+    return intent
+
+
+def begin_attempt(session: Session, order: Order, intent: PaymentIntent, *, phone: str) -> PaymentAttempt:
+    """Write one try at collecting the order's money from ``phone`` (E.164) and ask for its prompt.
+
+    Raises TooManyTries when this phone was prompted too often in this store.
+    """
+    lookup = vault().lookup(phone, store_id=bound_store())
+    _refuse_too_many_prompts(session, lookup)
+    token = new_token()
+    attempt = PaymentAttempt(
+        id=new_id(),
+        intent_id=intent.id,
+        order_id=order.id,
+        amount_cents=intent.amount_cents,
+        phone_sealed=vault().seal(phone, store_id=bound_store(), column="payment_attempts.phone"),
+        phone_lookup=lookup,
+        account_reference=new_reference(8),
+        token_hash=token_hash(token),
+        token_sealed=vault().seal(token, store_id=bound_store(), column="payment_attempts.token"),
+    )
+    session.add(attempt)
+    intent.move_to(IntentStatus.PROCESSING)
+    session.flush()
+    ask_for(session, Topic.SEND_ATTEMPT, key=str(attempt.id), attempt_id=str(attempt.id))
+    return attempt
+
+
+def retry_payment(session: Session, order_id: UUID, *, phone: str | None) -> PaymentAttempt:
+    """Try again on the same intent, on the same number or another one typed by the shopper.
+
+    Only when no earlier prompt can still be answered: raises PromptStillAlive with the
+    seconds to wait. Raises AlreadyPaid, NotPayable, FieldProblem, OutOfStock when the goods
+    were put back on sale and sold since, TooManyTries.
+    """
+    order = session.scalar(
+        select(Order).where(Order.store_id == bound_store(), Order.id == order_id).with_for_update()
+    )
+    if order is None or order.status == OrderStatus.CANCELLED:
+        raise NotPayable
+    intent = session.scalars(
+        select(PaymentIntent)
+        .where(PaymentIntent.store_id == bound_store(), PaymentIntent.order_id == order_id)
+        .with_for_update()
+    ).one()
+    if order.status != OrderStatus.PENDING_PAYMENT or intent.status == IntentStatus.SUCCEEDED:
+        raise AlreadyPaid
+    last = latest_attempt(session, order_id)
+    now = utcnow()
+    if last is not None:
+        _make_way(session, last, now)
+    stock.hold_again(session, order, until=timings().reservation_end(now))
+    ask_for(session, Topic.RELEASE_HOLD, key=f"{order.id}:{new_id()}", order_id=str(order.id),
+            after_seconds=timings().reservation)
+    return begin_attempt(session, order, intent, phone=_phone_for(order, last, phone))
+
+
+def latest_attempt(session: Session, order_id: UUID) -> PaymentAttempt | None:
+    """The newest try at collecting this order's money."""
+    return session.scalars(
+        select(PaymentAttempt)
+        .where(PaymentAttempt.store_id == bound_store(), PaymentAttempt.order_id == order_id)
+        .order_by(PaymentAttempt.created_at.desc(), PaymentAttempt.id.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def seconds_until_retry(attempt: PaymentAttempt, now: datetime) -> int | None:
+    """How long until another prompt may be sent: 0 for now, None while nobody can say."""
+    if attempt.status not in OPEN:
+        return None if attempt.is_paid_but_unconfirmed else 0
+    if attempt.status == AttemptStatus.UNKNOWN and attempt.checkout_request_id is None and attempt.callback_at is None:
+        asked = attempt.sent_at or attempt.created_at
+        return max(0, ceil(timings().resend_after_unknown - (now - asked).total_seconds()))
+    if attempt.prompt_ends_at is not None and attempt.prompt_ends_at > now and attempt.callback_at is None:
+        return ceil((attempt.prompt_ends_at - now).total_seconds())
+    return None
+
+
+def _make_way(session: Session, last: PaymentAttempt, now: datetime) -> None:
+    """Let a new attempt begin, or refuse while the last one may still take the money."""
+    session.refresh(last, with_for_update=True)
+    wait = seconds_until_retry(last, now)
+    if last.status not in OPEN and wait == 0:
+        return
+    if last.status == AttemptStatus.UNKNOWN and wait == 0:
+        # Nobody can ask about it (no CheckoutRequestID). Late money on it still counts.
+        last.move_to(AttemptStatus.EXPIRED)
+        last.result_code, last.ended_at = "replaced", now
+        session.flush()
+        return
+    raise PromptStillAlive(wait_seconds=wait if wait is not None else int(timings().check_every))
+
+
+def _phone_for(order: Order, last: PaymentAttempt | None, typed: str | None) -> str:
+    if typed:
+        try:
+            return parse_msisdn(typed)
+        except InvalidPhone as error:
+            raise FieldProblem("phone", str(error)) from error
+    return last.phone if last is not None else order.customer.phone
+
+
+def _refuse_too_many_prompts(session: Session, lookup: bytes) -> None:
+    """At most three prompts to a phone in ten minutes, counted in Postgres."""
+    oldest, count = session.execute(
+        select(func.min(PaymentAttempt.created_at), func.count()).where(
+            PaymentAttempt.store_id == bound_store(),
+            PaymentAttempt.phone_lookup == lookup,
+            PaymentAttempt.created_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, PROMPT_WINDOW_SECONDS),
+        )
+    ).one()
+    if count >= PROMPTS_PER_PHONE:
+        age = (utcnow() - oldest).total_seconds()
+        raise TooManyTries(retry_after_seconds=max(1, int(PROMPT_WINDOW_SECONDS - age)))
+
+
+def note_prompt(session: Session, order: Order, attempt: PaymentAttempt) -> None:
+    """Tell the timeline that a phone was asked."""
+    note(session, order, "prompt_sent", channel="mpesa", attempt_id=str(attempt.id))

@@ -1,0 +1,166 @@
+"""Applying a payment's result. This is the one place where money becomes "paid".
+
+Whoever brings the news (callback and query, silence and query, a C2B confirmation, a
+person's decision), it ends in ``settle``: one transaction over attempt, intent, ledger,
+order, stock, timeline, audit and the messages that follow.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.clock import utcnow
+from app.db.tenancy import bound_store
+from app.domain.audit.actions import record
+from app.domain.cart.models import CartLine
+from app.domain.checkout import stock
+from app.domain.errors import OutOfStock
+from app.domain.ledger.actions import post
+from app.domain.messaging.actions import tell_customer
+from app.domain.orders.events import note
+from app.domain.orders.models import Order
+from app.domain.orders.states import OrderStatus
+from app.domain.payments.locking import lock_payment
+from app.domain.payments.models import PaymentAttempt, PaymentIntent
+from app.domain.payments.reviews import open_review
+from app.domain.payments.states import AttemptStatus, IntentStatus
+from app.logging import get_logger
+from app.timings import timings
+
+log = get_logger("mpesa")
+
+
+def settle(session: Session, attempt_id: UUID, *, confirmed_by: str, receipt: str | None = None) -> bool:
+    """Money for this attempt is in the store's till. Applied once; returns whether this call applied it.
+
+    ``confirmed_by`` is query, c2b, trust or staff. A receipt that comes later is still kept.
+    Does not commit.
+    """
+    payment = lock_payment(session, attempt_id)
+    order, intent, attempt = payment.order, payment.intent, payment.attempt
+    receipt = receipt or attempt.reported_receipt
+    if attempt.status == AttemptStatus.SUCCEEDED:
+        _keep_receipt(session, attempt, receipt)
+        return False
+
+    attempt.move_to(AttemptStatus.SUCCEEDED)
+    attempt.confirmed_by, attempt.ended_at, attempt.result_code = confirmed_by, utcnow(), "0"
+    session.flush()
+    _keep_receipt(session, attempt, receipt)
+    if order.status == OrderStatus.PENDING_PAYMENT and intent.status != IntentStatus.SUCCEEDED:
+        _pay_order(session, order, intent, attempt)
+    else:
+        _owe_back(session, order, intent, attempt)
+    record(
+        session,
+        "payment.settled",
+        actor=f"mpesa:{confirmed_by}",
+        subject=f"order:{order.id}",
+        attempt_id=attempt.id,
+        amount_cents=attempt.amount_cents,
+        order_status=str(order.status),
+    )
+    log.info("attempt_settled", attempt_id=str(attempt.id), order_id=str(order.id), confirmed_by=confirmed_by)
+    return True
+
+
+def _pay_order(session: Session, order: Order, intent: PaymentIntent, attempt: PaymentAttempt) -> None:
+    """The order gets its money, and its goods if they can still be had."""
+    now = utcnow()
+    try:
+        with session.begin_nested():
+            stock.hold_again(session, order, until=timings().reservation_end(now))
+    except OutOfStock:
+        order.move_to(OrderStatus.CANCELLED)
+        order.cancelled_at = now
+        intent.move_to(IntentStatus.CANCELED)
+        note(session, order, "cancelled", reason="sold_out")
+        _credit(session, order, attempt, review="late_money_sold_out", next_action="refund")
+        return
+    stock.consume_hold(session, order)
+    intent.move_to(IntentStatus.SUCCEEDED)
+    intent.succeeded_at = now
+    post(session, "mpesa_payment", attempt.id, payment_entries(order))
+    order.move_to(OrderStatus.PAID)
+    order.paid_at = now
+    _empty_cart(session, order)
+    note(session, order, "paid", channel="mpesa", amount_cents=attempt.amount_cents)
+    tell_customer(session, order, "receipt", receipt=attempt.receipt or "")
+
+
+def payment_entries(order: Order) -> dict[str, int]:
+    """How an order's money is split in the ledger, in cents that sum to zero."""
+    return {
+        "mpesa_till": order.total_cents,
+        "delivery_income": -order.delivery_fee_cents,
+        "vat_payable": -order.vat_cents,
+        "sales": -(order.total_cents - order.delivery_fee_cents - order.vat_cents),
+    }
+
+
+def _owe_back(session: Session, order: Order, intent: PaymentIntent, attempt: PaymentAttempt) -> None:
+    """Money the order cannot use: it came twice, or after the order was cancelled."""
+    if order.status == OrderStatus.CANCELLED:
+        note(session, order, "paid_late", channel="mpesa", amount_cents=attempt.amount_cents)
+        _credit(session, order, attempt, review="late_money", next_action="honour_or_refund")
+    else:
+        note(session, order, "paid_twice", channel="mpesa", amount_cents=attempt.amount_cents)
+        _credit(session, order, attempt, review="paid_twice", next_action="refund")
+
+
+def _credit(session: Session, order: Order, attempt: PaymentAttempt, *, review: str, next_action: str) -> None:
+    post(
+        session,
+        "mpesa_payment",
+        attempt.id,
+        {"mpesa_till": attempt.amount_cents, "customer_credit": -attempt.amount_cents},
+    )
+    open_review(
+        session,
+        review,
+        subject_id=attempt.id,
+        order_id=order.id,
+        amount_cents=attempt.amount_cents,
+        next_action=next_action,
+    )
+    note(session, order, "refund_due", is_public=False, amount_cents=attempt.amount_cents)
+
+
+def _keep_receipt(session: Session, attempt: PaymentAttempt, receipt: str | None) -> None:
+    """Save the receipt; one that is already used elsewhere must not stop the money."""
+    if receipt is None or attempt.receipt is not None:
+        return
+    try:
+        with session.begin_nested():
+            attempt.receipt = receipt
+            session.flush()
+    except IntegrityError:
+        session.refresh(attempt)
+        open_review(
+            session,
+            "receipt_used_elsewhere",
+            subject_id=attempt.id,
+            order_id=attempt.order_id,
+            amount_cents=attempt.amount_cents,
+            next_action="compare_with_statement",
+        )
+
+
+def _empty_cart(session: Session, order: Order) -> None:
+    """The cart was kept until the money came; now it has done its work."""
+    if order.cart_id is None:
+        return
+    bought = {line.variant_id: line.quantity for line in order.lines}
+    for line in session.scalars(
+        select(CartLine).where(CartLine.store_id == bound_store(), CartLine.cart_id == order.cart_id)
+    ):
+        # What was added since the order was placed stays.
+        left = line.quantity - bought.get(line.variant_id, 0)
+        if left > 0:
+            line.quantity = left
+        else:
+            session.delete(line)

@@ -1,0 +1,1 @@
+"""What search engines are told: sitemaps, area pages, structured data."""

@@ -1,0 +1,59 @@
+"""The store: the tenant, and what a shopper is told about it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base
+from app.db.tenancy import bound_store
+
+
+class Store(Base):
+    __tablename__ = "stores"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    slug: Mapped[str]
+    name: Mapped[str]
+    kind: Mapped[str] = mapped_column(default="mixed")
+    status: Mapped[str] = mapped_column(default="active")
+    prompt_name: Mapped[str] = mapped_column(default="")  # as M-Pesa will show it
+    code_prefix: Mapped[str] = mapped_column(default="DK")
+    place: Mapped[str] = mapped_column(default="")
+    opening_hours: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"mon": ["08:00", "19:00"], …}
+    phone: Mapped[str] = mapped_column(default="")  # the store's own public number, E.164
+    whatsapp: Mapped[str] = mapped_column(default="")
+    colour_hue: Mapped[int] = mapped_column(default=262)
+    return_days: Mapped[int] = mapped_column(default=7)
+    kra_pin: Mapped[str | None]
+    is_vat_registered: Mapped[bool] = mapped_column(default=False)
+    accepts_pay_on_delivery: Mapped[bool] = mapped_column(default=False)
+    accepts_pickup: Mapped[bool] = mapped_column(default=True)
+    callback_trust_limit_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    content_version: Mapped[int] = mapped_column(BigInteger, default=1)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Domain(Base):
+    """A host that shows a store. Only verified hosts resolve."""
+
+    __tablename__ = "domains"
+
+    store_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, default=bound_store)
+    host: Mapped[str] = mapped_column(primary_key=True)  # lower case, no port
+    is_canonical: Mapped[bool] = mapped_column(default=True)
+    verified_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Counter(Base):
+    """The last number given out, per store and name."""
+
+    __tablename__ = "counters"
+
+    store_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, default=bound_store)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -1,0 +1,108 @@
+"""Asking for later work, in the transaction that makes it necessary.
+
+The outbox row is the job; the relay and RQ only ring the bell. A topic belongs to one
+queue, so that slow messages never hold up money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.db.base import Base, StoreOwned
+from app.ids import new_id
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+class Queue(StrEnum):
+    MONEY = "money"
+    MESSAGES = "messages"
+    BULK = "bulk"
+
+
+class Topic(StrEnum):
+    SEND_ATTEMPT = "send_attempt"
+    HANDLE_CALLBACK = "handle_callback"
+    CONFIRM_ATTEMPT = "confirm_attempt"
+    CHECK_ATTEMPT = "check_attempt"
+    RELEASE_HOLD = "release_hold"
+    REGISTER_C2B = "register_c2b"
+    SEND_MESSAGE = "send_message"
+    WRITE_SITEMAP = "write_sitemap"
+    LOOK_FOR_NUDGES = "look_for_nudges"
+    SWEEP_OLD_ROWS = "sweep_old_rows"
+
+
+QUEUE_OF: dict[Topic, Queue] = {
+    Topic.SEND_ATTEMPT: Queue.MONEY,
+    Topic.HANDLE_CALLBACK: Queue.MONEY,
+    Topic.CONFIRM_ATTEMPT: Queue.MONEY,
+    Topic.CHECK_ATTEMPT: Queue.MONEY,
+    Topic.RELEASE_HOLD: Queue.MONEY,
+    Topic.REGISTER_C2B: Queue.MONEY,
+    Topic.SEND_MESSAGE: Queue.MESSAGES,
+    Topic.WRITE_SITEMAP: Queue.BULK,
+    Topic.LOOK_FOR_NUDGES: Queue.BULK,
+    Topic.SWEEP_OLD_ROWS: Queue.BULK,
+}
+
+
+class OutboxRow(StoreOwned, Base):
+    __tablename__ = "outbox"
+
+    topic: Mapped[str]
+    queue: Mapped[str]
+    dedupe_key: Mapped[str]
+    payload: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    request_id: Mapped[str] = mapped_column(default="")
+    status: Mapped[str] = mapped_column(default="pending")
+    attempts: Mapped[int] = mapped_column(default=0)
+    available_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    lease_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    done_at: Mapped[datetime | None]
+
+
+def ask_for(session: Session, topic: Topic, *, key: str, after_seconds: float = 0, **ids: str | int) -> UUID:
+    """Ask for later work in this transaction: it happens if, and only if, we commit.
+
+    ``key`` makes asking twice the same as asking once. ``ids`` are identifiers only,
+    never objects, phone numbers or secrets. ``after_seconds`` delays the first run.
+    Returns the row's id (of this call's row, also where an earlier one stood already).
+    """
+    row_id = new_id()
+    session.execute(
+        insert(OutboxRow)
+        .values(
+            id=row_id,
+            topic=topic.value,
+            queue=QUEUE_OF[topic].value,
+            dedupe_key=key,
+            payload=ids,
+            request_id=request_id.get(),
+            available_at=func.now() + timedelta(seconds=after_seconds),
+        )
+        .on_conflict_do_nothing()
+    )
+    return row_id
+
+
+class TryLater(Exception):
+    """A handler could not finish; its row rings again after ``after_seconds``."""
+
+    def __init__(self, reason: str, *, after_seconds: float) -> None:
+        self.after_seconds = after_seconds
+        super().__init__(reason)
+
+
+Handler = Callable[..., None]

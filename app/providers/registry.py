@@ -1,0 +1,69 @@
+"""Builds the provider a store chose, from plain settings."""
+
+from __future__ import annotations
+
+import hashlib
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.providers.http import http_client
+from app.providers.messaging.sms import AfricasTalking
+from app.providers.messaging.whatsapp import WhatsApp
+from app.providers.payments.mpesa import Mpesa, MpesaKeys
+from app.vault import CannotOpen, vault
+
+
+class SharedTokens:
+    """Access tokens in Redis, sealed, so that every process uses the same one.
+
+    Daraja may drop the previous token when a new one is asked for. Without Redis a token
+    is asked for each time, which is slow and still right.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def get(self, key: str) -> str | None:
+        """The token of this credential, or None."""
+        try:
+            sealed = self.redis.get(self._name(key))
+        except RedisError:
+            return None
+        if not isinstance(sealed, bytes):
+            return None
+        try:
+            return vault().open(sealed, store_id=0, column="provider.token")
+        except CannotOpen:
+            return None
+
+    def put(self, key: str, token: str, *, seconds: int) -> None:
+        try:
+            self.redis.set(self._name(key), vault().seal(token, store_id=0, column="provider.token"), ex=seconds)
+        except RedisError:
+            return
+
+    def drop(self, key: str) -> None:
+        try:
+            self.redis.delete(self._name(key))
+        except RedisError:
+            return
+
+    @staticmethod
+    def _name(key: str) -> str:
+        return "token:" + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def mpesa(keys: MpesaKeys, *, base_url: str, redis: Redis) -> Mpesa:
+    """M-Pesa with one store's keys."""
+    return Mpesa(http_client(), keys, base_url=base_url, tokens=SharedTokens(redis))
+
+
+def sms(*, base_url: str, username: str, api_key: str) -> AfricasTalking:
+    """The platform's SMS provider."""
+    return AfricasTalking(http_client(), base_url=base_url, username=username, api_key=api_key)
+
+
+def whatsapp(*, base_url: str, phone_number_id: str, token: str) -> WhatsApp:
+    """A store's WhatsApp number."""
+    return WhatsApp(http_client(), base_url=base_url, phone_number_id=phone_number_id, token=token)

@@ -1,0 +1,48 @@
+"""The front doors of the desks: each role lands on its own first page."""
+
+from __future__ import annotations
+
+from flask import g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from app.domain.people.permissions import can
+from app.web.auth import require_staff
+from app.web.backoffice.shell import desk
+
+staff_door = desk("office_staff_door", __name__, "/staff/<store>")
+dash_door = desk("office_dash_door", __name__, "/dash/<store>")
+
+# The first one that a role may open is its home.
+_HOMES = (
+    ("today.see", "office_today.show"),
+    ("orders.pack", "office_orders.show"),
+    ("orders.dispatch", "office_dispatch.show"),
+    ("run.see", "office_run.show"),
+    ("orders.see", "office_orders.show"),
+)
+
+
+def home_of(role: str, store: str) -> str:
+    """The address where somebody with this role starts."""
+    for permission, endpoint in _HOMES:
+        if can(role, permission):
+            return url_for(endpoint, store=store)
+    return url_for("office_staff_door.more", store=store)
+
+
+@staff_door.get("/")
+@require_staff("door.open")
+def staff(store: str) -> ResponseReturnValue:
+    return redirect(home_of(g.role, store), code=303)
+
+
+@staff_door.get("/more")
+@require_staff("door.open")
+def more(store: str) -> ResponseReturnValue:
+    return render_template("backoffice/more.html")
+
+
+@staff_door.get("/keys")
+@require_staff("door.open")
+def keys(store: str) -> ResponseReturnValue:
+    return render_template("backoffice/keys.html")

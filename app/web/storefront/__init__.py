@@ -1,0 +1,1 @@
+"""The shopper's pages, one module for each part of a visit."""

@@ -1,0 +1,250 @@
+"""Looking around: the shop window, categories, search, one product.
+
+These pages are the same for everybody, so that they can be cached: nothing in them knows the
+cart, the area or the person. What does comes from small addresses of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from app.addresses import addresses
+from app.db.engine import db
+from app.domain.catalog import queries
+from app.domain.catalog.queries import PAGE_SIZE, ProductPage, VariantView
+from app.domain.delivery.queries import area_name, fee_preview
+from app.domain.errors import AreaNotServed, BelowMinimumOrder
+from app.i18n import current_locale
+from app.i18n import gettext as _
+from app.money import format_kes
+from app.web.limits import SEARCHES, limiter
+from app.web.shopper import chosen_area
+from app.web.storefront.words import stock_class, stock_words, storefront_words
+from app.web.tenancy import open_store
+
+bp = Blueprint("browse", __name__)
+bp.before_request(open_store)
+bp.app_context_processor(storefront_words)
+
+MAX_PRICE_KES = 100_000_000
+MAX_OPTIONS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How the shopper wants a list: read from the address, and written back into links."""
+
+    path: str
+    query: str | None
+    sort: str
+    up_to_cents: int | None
+    in_stock: bool
+    shown: int
+
+    @classmethod
+    def from_request(cls, *, query: str | None) -> Asked:
+        """Anything odd in the address is as if it were not there."""
+        price = _digits(request.args.get("max", ""), most=MAX_PRICE_KES)
+        sort = request.args.get("sort", "")
+        return cls(
+            path=request.path,
+            query=query,
+            sort=sort if sort in queries.SORTS else queries.SORTS[0],
+            up_to_cents=price * 100 if price else None,
+            in_stock=request.args.get("stock") == "1",
+            shown=_digits(request.args.get("show", ""), most=queries.MAX_SHOWN) or PAGE_SIZE,
+        )
+
+    @property
+    def filter_count(self) -> int:
+        return (self.up_to_cents is not None) + self.in_stock
+
+    @property
+    def is_filtered(self) -> bool:
+        return self.filter_count > 0
+
+    @property
+    def chosen(self) -> list[tuple[str, str]]:
+        """Each filter in words, and the address without it."""
+        filters = []
+        if self.up_to_cents is not None:
+            words = _("Up to %(price)s", price=format_kes(self.up_to_cents))
+            filters.append((words, self._address(max=None, show=None)))
+        if self.in_stock:
+            filters.append((_("In stock"), self._address(stock=None, show=None)))
+        return filters
+
+    @property
+    def cleared(self) -> str:
+        return self._address(max=None, stock=None, show=None)
+
+    @property
+    def more(self) -> str:
+        return self._address(show=str(self.shown + PAGE_SIZE))
+
+    def _address(self, **changes: str | None) -> str:
+        values: dict[str, str | None] = {
+            "q": self.query or None,
+            "sort": self.sort if self.sort != queries.SORTS[0] else None,
+            "max": str(self.up_to_cents // 100) if self.up_to_cents else None,
+            "stock": "1" if self.in_stock else None,
+            "show": str(self.shown) if self.shown != PAGE_SIZE else None,
+        }
+        kept = {name: value for name, value in (values | changes).items() if value}
+        return self.path + (f"?{urlencode(kept)}" if kept else "")
+
+
+def home_page() -> ResponseReturnValue:
+    """The shop window. ``/`` belongs to the front door, which knows a store's host from ours."""
+    page = queries.home_page(db.session())
+    fees = [(area_name(area.area), area.fee_cents) for area in page.areas]
+    return _public("storefront/home.html", page=page, fees=fees, canonical=_canonical("/"))
+
+
+@bp.get("/c/<slug>")
+def category(slug: str) -> ResponseReturnValue:
+    asked = Asked.from_request(query=None)
+    page = queries.category_page(
+        db.session(),
+        slug,
+        sort=asked.sort,
+        up_to_cents=asked.up_to_cents,
+        in_stock=asked.in_stock,
+        shown=asked.shown,
+    )
+    return _public(
+        "storefront/category.html", page=page, asked=asked, query=None, canonical=_canonical(f"/c/{slug}")
+    )
+
+
+@bp.get("/search")
+@limiter.limit(SEARCHES)
+def search() -> ResponseReturnValue:
+    words = " ".join(request.args.get("q", "").split())[: queries.MAX_QUERY_LENGTH]
+    asked = Asked.from_request(query=words)
+    page = queries.search(
+        db.session(),
+        words,
+        sort=asked.sort,
+        up_to_cents=asked.up_to_cents,
+        in_stock=asked.in_stock,
+        shown=asked.shown,
+    )
+    return _public("storefront/category.html", page=page, asked=asked, query=words)
+
+
+@bp.get("/p/<slug>")
+def product(slug: str) -> ResponseReturnValue:
+    page = queries.product_page(db.session(), slug)
+    chosen = page.choose(_wanted())
+    picks = [
+        {
+            "name": name,
+            "values": values,
+            "has_pictures": at == 0 and sum(v.picture is not None for v in values) > 1,
+        }
+        for at, name in enumerate(page.options)
+        for values in [page.values_of(at, chosen)]
+    ]
+    return _public(
+        "storefront/product.html",
+        page=page,
+        chosen=chosen,
+        picks=picks,
+        rows=_rows_for_script(page),
+        sold_out=_first_sold_out(page, chosen),
+        canonical=_canonical(f"/p/{slug}"),
+    )
+
+
+@bp.get("/p/<slug>/delivery")
+def product_delivery(slug: str) -> ResponseReturnValue:
+    """The fee strip of a product for this shopper's area, and the bar's sum. Never cached."""
+    page = queries.product_page(db.session(), slug)
+    chosen = page.choose(_wanted())
+    area = chosen_area()
+    preview = unserved = None
+    if area is not None:
+        try:
+            preview = fee_preview(
+                db.session(),
+                g.store,
+                area.slug,
+                basket_cents=chosen.price_cents,
+                grams=chosen.weight_grams,
+                is_bulky=chosen.is_bulky,
+            )
+        except (AreaNotServed, BelowMinimumOrder):
+            unserved = area.name
+    return render_template(
+        "storefront/_product_delivery.html",
+        preview=preview,
+        unserved=unserved,
+        price_cents=chosen.price_cents,
+        cheapest_fee_cents=page.cheapest_fee_cents,
+        next_path=f"/p/{slug}",
+        source=f"/p/{slug}/delivery",
+        include="#buy",
+        is_answer=True,
+    )
+
+
+def _wanted() -> dict[int, str]:
+    """Option values in the address, ``option-0=Black``, by their position."""
+    return {
+        at: request.args[f"option-{at}"]
+        for at in range(MAX_OPTIONS)
+        if f"option-{at}" in request.args
+    }
+
+
+def _rows_for_script(page: ProductPage) -> list[list[object]]:
+    """What a tap on a variant changes: options, price, words and class of stock, photo."""
+    shots = [picture.option_value for picture in page.pictures]
+    rows: list[list[object]] = []
+    for variant in page.variants:
+        value = variant.options[0] if variant.options else None
+        shot = shots.index(value) + 1 if value in shots and value is not None else 0
+        price = format_kes(variant.price_cents)[4:]
+        rows.append(
+            [variant.options, price, stock_words(variant.stock), stock_class(variant.stock), shot]
+        )
+    return rows
+
+
+def _first_sold_out(page: ProductPage, chosen: VariantView) -> str | None:
+    """What to offer "tell me" for: the chosen variant, else the first value that is out."""
+    if chosen.stock < 1:
+        return ", ".join(chosen.options) or page.name
+    for at in range(len(page.options)):
+        for value in page.values_of(at, chosen):
+            if not value.is_available:
+                return value.value
+    return None
+
+
+def _canonical(path: str) -> str:
+    """The page's one address, on the store's own host and never on the request's."""
+    return addresses().store_url(g.store.slug) + path
+
+
+def _public(template: str, **context: object) -> Response:
+    """A page that is the same for everybody in this language."""
+    response = make_response(render_template(template, **context))
+    # Shared caches may keep it for a moment; a browser asks again with its tag.
+    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
+    response.headers["Content-Language"] = current_locale()
+    response.vary.update(("Accept-Language", "Cookie"))
+    response.add_etag()
+    return response.make_conditional(request)
+
+
+def _digits(text: str, *, most: int) -> int | None:
+    """A whole number above zero written in plain digits, or None."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 12:
+        return None
+    return min(int(text), most) or None

@@ -1,0 +1,149 @@
+"""What the storefront's templates say about stock, fees and opening hours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+from babel.dates import get_day_names
+from flask import g
+
+from app.clock import nairobi, utcnow
+from app.domain.catalog.models import LOW_STOCK, ProductImage, Variant
+from app.domain.delivery.queries import WEEKDAYS, FeePreview
+from app.i18n import current_locale
+from app.i18n import gettext as _
+from app.money import format_kes
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Whether the shop is open now, and what that means in words."""
+
+    is_open: bool
+    words: str
+
+
+def storefront_words() -> dict[str, Callable[..., Any] | Any]:
+    """The context of every storefront template; empty where no store is bound."""
+    store = g.get("store")
+    if store is None:
+        return {}
+    return {
+        "opening": opening(store.opening_hours, utcnow()),
+        "hours": hours_words(store.opening_hours),
+        "fee_words": fee_words,
+        "stock_words": stock_words,
+        "stock_class": stock_class,
+        "picture_for": picture_for,
+    }
+
+
+def fee_words(preview: FeePreview) -> str:
+    """``KES 250, today by 6 pm``."""
+    fee = format_kes(preview.fee_cents) if preview.fee_cents else _("Free")
+    return f"{fee}, {preview.promise_text}" if preview.promise_text else fee
+
+
+def stock_words(stock: int) -> str:
+    """How many can be bought, as far as that helps: a number only when it is small."""
+    if stock < 1:
+        return _("Sold out")
+    if stock <= LOW_STOCK:
+        return _("Only %(n)s left", n=stock)
+    return _("In stock, %(n)s left", n=stock) if stock <= 10 else _("In stock")
+
+
+def stock_class(stock: int) -> str:
+    return "stock-out" if stock < 1 else "stock-low" if stock <= LOW_STOCK else ""
+
+
+def picture_for(variant: Variant) -> ProductImage | None:
+    """The photo of this variant: of its first option's value if there is one, else the first."""
+    images = variant.product.images
+    value = variant.option_values[0] if variant.option_values else None
+    return next((i for i in images if value and i.option_value == value), images[0] if images else None)
+
+
+def opening(opening_hours: dict[str, Any], now: datetime) -> Opening | None:
+    """Open or closed at this instant, on a Nairobi clock; None for a shop that says no hours."""
+    local = nairobi(now)
+    spans = {day: _span(opening_hours.get(day)) for day in WEEKDAYS}
+    if not any(spans.values()):
+        return None
+    today = spans[WEEKDAYS[local.weekday()]]
+    if today and today[0] <= local.time() < today[1]:
+        return Opening(True, _("Open until %(time)s", time=_clock_words(today[1])))
+    if today and local.time() < today[0]:
+        return Opening(False, _("Closed now. Opens %(time)s", time=_clock_words(today[0])))
+    for ahead in range(1, 8):
+        day = (local.weekday() + ahead) % 7
+        span = spans[WEEKDAYS[day]]
+        if span:
+            name = _("tomorrow") if ahead == 1 else _day_name(day)
+            return Opening(
+                False, _("Closed now. Opens %(day)s, %(time)s", day=name, time=_clock_words(span[0]))
+            )
+    return None
+
+
+def hours_words(opening_hours: dict[str, Any]) -> str:
+    """``Monday to Saturday, 8 am to 7 pm``, with further groups after a semicolon."""
+    groups: list[tuple[int, int, tuple[time, time]]] = []
+    for number, day in enumerate(WEEKDAYS):
+        span = _span(opening_hours.get(day))
+        if span is None:
+            continue
+        if groups and groups[-1][1] == number - 1 and groups[-1][2] == span:
+            groups[-1] = (groups[-1][0], number, span)
+        else:
+            groups.append((number, number, span))
+    words = []
+    for first, last, (opens, closes) in groups:
+        days = (
+            _day_name(first)
+            if first == last
+            else _("%(first)s to %(last)s", first=_day_name(first), last=_day_name(last))
+        )
+        words.append(
+            _("%(days)s, %(from)s to %(until)s", **{"days": days, "from": _clock_words(opens)}, until=_clock_words(closes))
+        )
+    return "; ".join(words)
+
+
+def day_words(day: date, today: date) -> str:
+    """``today``, ``tomorrow``, or the day's name and date."""
+    if day == today:
+        return _("today")
+    if day == today + timedelta(days=1):
+        return _("tomorrow")
+    return f"{_day_name(day.weekday())} {day.day}"
+
+
+def _clock_words(clock: time) -> str:
+    """``7 pm``, ``7:30 am``. The no-break space keeps the two together."""
+    hour = clock.hour % 12 or 12
+    minutes = f":{clock.minute:02d}" if clock.minute else ""
+    return f"{hour}{minutes}\N{NO-BREAK SPACE}{'pm' if clock.hour >= 12 else 'am'}"
+
+
+def _span(hours: Any) -> tuple[time, time] | None:
+    """A day's hours as saved, ``["08:00", "19:00"]``; None when closed or unreadable."""
+    if not isinstance(hours, list | tuple) or len(hours) != 2:
+        return None
+    try:
+        return time.fromisoformat(str(hours[0])), time.fromisoformat(str(hours[1]))
+    except ValueError:
+        return None
+
+
+def _day_name(number: int) -> str:
+    return _day_names(current_locale())[number]
+
+
+@lru_cache(maxsize=8)
+def _day_names(locale: str) -> dict[int, str]:
+    return {number: str(name) for number, name in get_day_names("wide", locale=locale).items()}

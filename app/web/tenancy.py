@@ -1,0 +1,75 @@
+"""Host name → store → session. Opened here for each request and closed here."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, abort, current_app, g, make_response, request
+from sqlalchemy import text
+
+from app.db.engine import db
+from app.db.tenancy import current_store
+from app.domain.stores.models import Store
+from app.i18n import set_locale
+
+UNKNOWN_HOST = "Misdirected request: no shop lives at this address.\n"
+_RESOLVE = text("SELECT store_id, content_version FROM app.resolve_host(:host)")
+
+
+def request_host() -> str:
+    """The Host header, lower case, without a port. Never X-Forwarded-Host."""
+    host = request.environ.get("HTTP_HOST", "").lower()
+    name, _, port = host.rpartition(":")
+    return name if port.isdecimal() and port.isascii() and name else host
+
+
+def is_platform_host() -> bool:
+    """Whether this request came to the platform's own host."""
+    platform = current_app.config["SETTINGS"].platform_host.partition(":")[0]
+    return request_host() == platform
+
+
+def open_store() -> Response | None:
+    """Guard of every storefront blueprint: bind the store that owns this host.
+
+    Sets ``g.store``. Unknown hosts get a constant 421; the platform's host gets 404.
+    """
+    if is_platform_host():
+        abort(404)
+    with db.engine.connect() as connection:
+        found = connection.execute(_RESOLVE, {"host": request_host()}).one_or_none()
+    if found is None:
+        return make_response(UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"})
+    bind_store(found.store_id)
+    g.store = db.session.get_one(Store, found.store_id)
+    return None
+
+
+def bind_store(store_id: int) -> None:
+    """Bind this request, and every transaction it begins, to one store."""
+    if g.get("store_token") is not None:
+        raise RuntimeError("a request has one store")
+    g.store_id = store_id
+    g.store_token = current_store.set(store_id)
+
+
+def platform_only() -> None:
+    """Guard of platform and back-office blueprints: they do not exist on a store's host."""
+    if not is_platform_host():
+        abort(404)
+
+
+def choose_language() -> None:
+    """The shopper's choice in a cookie, else what the browser asks for, else English."""
+    chosen = request.cookies.get("__Host-lang", "")
+    set_locale(chosen or request.accept_languages.best_match(["en", "sw"], "en") or "en")
+
+
+def add_tenancy(app: Flask) -> None:
+    """Speak a language before each request; forget the store after it."""
+    app.before_request(choose_language)
+
+    @app.teardown_request
+    def close(error: BaseException | None) -> None:
+        token = g.pop("store_token", None)
+        if token is not None:
+            db.session.remove()
+            current_store.reset(token)

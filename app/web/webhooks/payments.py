@@ -1,0 +1,72 @@
+"""Callbacks about money: stored, answered, and only then thought about.
+
+The path's secret tells the store and the attempt; nothing in the body is believed here.
+The endpoint never answers 500: unknown secrets get 404, a database that is away 503.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, current_app, jsonify, request
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.engine import db
+from app.domain.payments.callbacks import store_callback
+from app.logging import get_logger
+from app.web.metrics import CALLBACKS
+from app.web.security import provider_callback
+from app.web.tenancy import bind_store, platform_only
+
+bp = Blueprint("payment_hooks", __name__, url_prefix="/hooks/pay")
+log = get_logger("mpesa")
+
+BODY_LIMIT = 16 * 1024
+_RESOLVE = text(
+    "SELECT store_id, attempt_id FROM app.resolve_callback(:token)"
+    " UNION ALL SELECT store_id, NULL::uuid FROM app.resolve_c2b(:token) LIMIT 1"
+)
+
+
+@bp.before_request
+def _guard() -> None:
+    platform_only()
+
+
+@bp.post("/<regex32:token>")
+@provider_callback
+def receive(token: str) -> tuple[Response, int]:
+    """Store one callback and answer. What it means is found out by a worker."""
+    return _keep(token, c2b_kind="c2b_confirmation")
+
+
+@bp.post("/<regex32:token>/check")
+@provider_callback
+def validate(token: str) -> tuple[Response, int]:
+    """C2B validation: kept, and always accepted, so that nobody's payment is vetoed."""
+    return _keep(token, c2b_kind="c2b_validation")
+
+
+def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
+    if (request.content_length or 0) > BODY_LIMIT:
+        abort(413)
+    body = request.get_data(cache=False)
+    if len(body) > BODY_LIMIT:
+        abort(413)
+    try:
+        with db.engine.connect() as connection:
+            found = connection.execute(_RESOLVE, {"token": token}).one_or_none()
+        if found is None:
+            return jsonify(ResultCode=1, ResultDesc="Rejected"), 404
+        bind_store(found.store_id)
+        kind = "stk" if found.attempt_id else c2b_kind
+        listed = request.remote_addr in current_app.config["SETTINGS"].provider_ips
+        store_callback(
+            db.session(), kind, body, attempt_id=found.attempt_id, source_ip=request.remote_addr or "", is_listed_ip=listed
+        )
+        db.session.commit()
+    except SQLAlchemyError as error:
+        log.warning("callback_not_stored", error=type(error).__name__)
+        return jsonify(ResultCode=1, ResultDesc="Try again"), 503
+    CALLBACKS.labels(kind).inc()
+    log.info("callback_stored", kind=kind, is_listed_ip=listed)
+    return jsonify(ResultCode=0, ResultDesc="Accepted"), 200

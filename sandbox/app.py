@@ -1,0 +1,48 @@
+"""What the sandbox is made of, top to bottom."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from sandbox import daraja, graph, pages, sim, sms
+from sandbox.world import Call, World, world
+
+STAND_INS = {"/daraja", "/graph", "/sms"}
+KEPT_BODY = 4000
+LARGEST_BODY = 1_000_000
+
+
+def create_app(keep: str | None = None) -> Flask:
+    """The stand-ins, their control and the people pages, with a world of their own.
+
+    ``keep`` names a file in which shops' keys survive a restart.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.extensions["world"] = World(keep)
+    app.register_blueprint(daraja.bp, url_prefix="/daraja")
+    app.register_blueprint(graph.bp, url_prefix="/graph")
+    app.register_blueprint(sms.bp, url_prefix="/sms")
+    app.register_blueprint(sim.bp, url_prefix="/_sim")
+    app.register_blueprint(pages.bp)
+    app.after_request(_remember)
+    return app
+
+
+def _remember(response: Response) -> Response:
+    """Keep what the shop asked and what it was told, for the operator page. Not its keys."""
+    path = request.path
+    if any(path.startswith(f"{prefix}/") for prefix in STAND_INS):
+        here = world()
+        answer = "" if response.is_streamed else response.get_data(as_text=True)
+        here.calls.append(
+            Call(
+                at=here.clock.now(),
+                method=request.method,
+                path=path,
+                body=request.get_data(cache=True, as_text=True)[:KEPT_BODY],
+                status=response.status_code,
+                answer=answer[:KEPT_BODY],
+            )
+        )
+    return response

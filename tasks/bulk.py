@@ -1,0 +1,43 @@
+"""Jobs of the bulk queue: what may wait a minute."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import addresses
+from app.clock import utcnow
+from app.db.tenancy import bound_store
+from app.domain.insights.actions import look_for_nudges as look
+from app.domain.seo.actions import write_sitemap as write
+from app.domain.stores.models import Domain, Store
+from app.jobs import Topic
+from tasks.runner import handles
+
+
+@handles(Topic.WRITE_SITEMAP)
+def write_sitemap(session: Session) -> None:
+    """Write this store's sitemap anew."""
+    host = session.query(Domain.host).filter_by(store_id=bound_store(), is_canonical=True).limit(1).scalar()
+    if host is not None:
+        write(session, session.get_one(Store, bound_store()), addresses.store_url(host, "").rstrip("/"))
+
+
+@handles(Topic.LOOK_FOR_NUDGES)
+def look_for_nudges(session: Session) -> None:
+    """Look for something worth suggesting to this store's owner."""
+    look(session, utcnow())
+
+
+@handles(Topic.SWEEP_OLD_ROWS)
+def sweep_old_rows(session: Session) -> None:
+    """Remove what is kept for a time only: spent codes and counters a day, keys a week, quotes a month, carts a month."""
+    for statement in (
+        "DELETE FROM app.otp_codes WHERE store_id = app.store_id() AND expires_at < now() - interval '24 hours'",
+        "DELETE FROM app.rate_counters WHERE store_id = app.store_id() AND at < now() - interval '48 hours'",
+        "DELETE FROM app.idempotency_keys WHERE store_id = app.store_id() AND created_at < now() - interval '7 days'",
+        "DELETE FROM app.delivery_quotes WHERE store_id = app.store_id() AND created_at < now() - interval '60 days'",
+        "DELETE FROM app.carts WHERE store_id = app.store_id() AND updated_at < now() - interval '30 days'",
+        "DELETE FROM app.shopper_sessions WHERE store_id = app.store_id() AND expires_at < now()",
+    ):
+        session.execute(text(statement))

@@ -1,0 +1,130 @@
+"""The relay: rings RQ for every outbox row that is due. Several may run at once.
+
+It wakes on NOTIFY and at least every second. A canary key in Redis tells when Redis
+forgot everything (restart, flush, failover): then every row without a live lease rings again.
+"""
+
+from __future__ import annotations
+
+import logging
+import select as unix_select
+import signal
+import sys
+from types import FrameType
+
+import psycopg
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue as RqQueue
+from rq.serializers import JSONSerializer
+
+from app.jobs import Queue
+from app.logging import configure_logging, get_logger
+from app.timings import Timings
+from config import Settings
+
+log = get_logger(__name__)
+
+CANARY = "relay:canary"
+BATCH = 100
+MOST_ATTEMPTS = 12
+JOB_TIMEOUT = 60
+
+_DUE = """
+UPDATE app.outbox SET attempts = attempts + 1,
+       available_at = now() + make_interval(secs => least(600, %(visibility)s * power(2, least(attempts, 3))))
+ WHERE (store_id, id) IN (SELECT store_id, id FROM app.outbox WHERE status = 'pending' AND available_at <= now()
+              ORDER BY available_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+RETURNING id, store_id, attempts, queue
+"""
+_DEAD = """
+UPDATE app.outbox SET status = 'dead' WHERE status = 'pending' AND attempts > %(most)s
+   AND topic NOT IN ('release_hold', 'check_attempt') RETURNING id, store_id, topic
+"""
+_RING_ALL = """
+UPDATE app.outbox SET available_at = now()
+ WHERE status = 'pending' AND attempts > 0 AND available_at > now() AND (lease_until IS NULL OR lease_until < now())
+"""
+
+
+class Relay:
+    """One relay process over one database connection (as dukani_relay) and one Redis."""
+
+    def __init__(self, database_url: str, redis: Redis, timings: Timings) -> None:
+        self.database_url = database_url.replace("postgresql+psycopg://", "postgresql://")
+        self.redis = redis
+        self.timings = timings
+        self.queues = {q.value: RqQueue(q.value, connection=redis, serializer=JSONSerializer) for q in Queue}
+        self.is_stopping = False
+
+    def run_forever(self) -> None:
+        """Relay until told to stop; a lost database or Redis is waited for."""
+        while not self.is_stopping:
+            try:
+                with psycopg.connect(self.database_url, autocommit=True, connect_timeout=5) as connection:
+                    connection.execute("LISTEN outbox")
+                    log.info("relay_ready")
+                    self._serve(connection)
+            except (psycopg.OperationalError, RedisError) as error:
+                log.warning("relay_waits", error=type(error).__name__)
+                self._nap()
+
+    def _serve(self, connection: psycopg.Connection) -> None:
+        while not self.is_stopping:
+            self._look_at_canary(connection)
+            connection.execute("SELECT app.run_due_schedules()")
+            while self.ring(connection) == BATCH and not self.is_stopping:
+                pass
+            for _ in connection.notifies(timeout=1.0, stop_after=1):
+                pass
+
+    def ring(self, connection: psycopg.Connection) -> int:
+        """Ring for one batch of due rows; returns how many. A Redis error takes the batch back."""
+        with connection.transaction():
+            for row_id, store_id, topic in connection.execute(_DEAD, {"most": MOST_ATTEMPTS}).fetchall():
+                log.error("outbox_row_dead", row_id=str(row_id), store_id=store_id, topic=topic)
+            rows = connection.execute(
+                _DUE, {"visibility": self.timings.visibility, "batch": BATCH}
+            ).fetchall()
+            if rows:
+                with self.redis.pipeline() as pipeline:
+                    for row_id, store_id, attempts, queue in rows:
+                        self.queues[queue].enqueue(
+                            "tasks.runner.run",
+                            str(row_id),
+                            store_id,
+                            job_id=f"ob-{row_id}-{attempts}",
+                            job_timeout=JOB_TIMEOUT,
+                            result_ttl=0,
+                            failure_ttl=3600,
+                            pipeline=pipeline,
+                        )
+                    pipeline.execute()
+        return len(rows)
+
+    def _look_at_canary(self, connection: psycopg.Connection) -> None:
+        if not self.redis.exists(CANARY):
+            connection.execute(_RING_ALL)
+            self.redis.set(CANARY, "sings")
+            log.warning("redis_was_empty")
+
+    def _nap(self) -> None:
+        unix_select.select([], [], [], 0.5)
+
+    def stop(self, signum: int, frame: FrameType | None) -> None:
+        self.is_stopping = True
+
+
+def main() -> int:
+    settings = Settings.from_environ()
+    configure_logging(pretty=False)
+    logging.getLogger().setLevel(logging.INFO)
+    relay = Relay(settings.relay_database_url, Redis.from_url(settings.redis_url), settings.timings)
+    signal.signal(signal.SIGTERM, relay.stop)
+    signal.signal(signal.SIGINT, relay.stop)
+    relay.run_forever()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

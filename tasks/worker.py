@@ -1,0 +1,49 @@
+"""One worker process for one queue: ``python -m tasks.worker money``.
+
+A plain forking RQ worker, so that a job that dies takes nothing with it. The app is
+built before the fork; every child opens its own database connection.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from redis import Redis
+from rq import Queue as RqQueue
+from rq import Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from app import create_app
+from app.jobs import Queue
+from config import Settings
+from tasks.runner import handlers
+
+
+class AppWorker(Worker):
+    """A worker whose children run inside the app's context."""
+
+    app: Any = None
+
+    def perform_job(self, job: Job, queue: RqQueue) -> bool:
+        with self.app.app_context():
+            return super().perform_job(job, queue)
+
+
+def main(queue_name: str) -> int:
+    settings = Settings.from_environ()
+    app = create_app(settings, role="worker")
+    handlers()
+    AppWorker.app = app
+    redis = Redis.from_url(settings.redis_url)
+    queue = RqQueue(Queue(queue_name).value, connection=redis, serializer=JSONSerializer)
+    worker = AppWorker([queue], connection=redis, serializer=JSONSerializer, maintenance_interval=60)
+    worker.work(with_scheduler=False, logging_level="WARNING")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1] not in {q.value for q in Queue}:
+        sys.exit(f"usage: python -m tasks.worker {'|'.join(q.value for q in Queue)}")
+    sys.exit(main(sys.argv[1]))
