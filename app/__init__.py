@@ -88,5 +88,5 @@ def import_every_model() -> None:
     from app import domain
 
     for package in pkgutil.iter_modules(domain.__path__):
-        if importlib.util.find_spec(f"app.domain.{package.name}.models"):
+        if package.ispkg and importlib.util.find_spec(f"app.domain.{package.name}.models"):
             importlib.import_module(f"app.domain.{package.name}.models")

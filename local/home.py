@@ -43,6 +43,11 @@ class Home:
         return self.root / "log"
 
     @property
+    def metrics(self) -> Path:
+        """Counters of the running processes, added up by /metrics; emptied at each start."""
+        return self.root / "metrics"
+
+    @property
     def demo_file(self) -> Path:
         return self.root / "demo.json"
 

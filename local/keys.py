@@ -22,7 +22,6 @@ SETTINGS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": _token,
     "PHONE_KEY": _key,
     "LOOKUP_KEY": _key,
-    "VAULT_KEY": _key,
     "METRICS_TOKEN": _token,
     "SMS_API_KEY": _token,
 }

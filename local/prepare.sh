@@ -28,7 +28,7 @@ give_a_home() {
 patiently() {
     "$@" </dev/null &
     child=$!
-    trap 'kill "$child" 2>/dev/null; wait "$child" 2>/dev/null; let_go; exit 143' TERM INT HUP
+    trap 'kill "$child" 2>/dev/null || :; wait "$child" 2>/dev/null || :; let_go; exit 143' TERM INT HUP
     if wait "$child"; then result=0; else result=$?; fi
     trap - TERM INT HUP
     return "$result"
@@ -61,6 +61,8 @@ import os, sys
 sys.exit(sys.version_info < (3, 11) or os.path.realpath(sys.prefix) != os.path.realpath(sys.argv[1]))
 PY
 }
+
+has_pip() { "$PYTHON_IN_VENV" -c 'import pip' 2>/dev/null; }
 
 make_venv() {
     find_python
@@ -139,7 +141,8 @@ prepare() {
     check_room
     take_turn
     if ! installed "$1"; then
-        venv_works || make_venv
+        # A .venv without pip is what is left when making it was cut off.
+        { venv_works && { has_pip || uv_works; }; } || make_venv
         say "Installing packages from $1 (once; a minute or two)"
         install_packages "$1" || why_not "The packages could not be installed"
         {
@@ -156,7 +159,7 @@ install_packages() {
         return 0
     fi
     # Without uv, or when it is not set up for this network as pip is.
-    "$PYTHON_IN_VENV" -c 'import pip' 2>/dev/null || return 1
+    has_pip || return 1
     patiently "$PYTHON_IN_VENV" -m pip install --quiet --disable-pip-version-check --no-input \
         --require-hashes -r "$ROOT/$1" >"$ROOT/var/prepare.log" 2>&1
 }

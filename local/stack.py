@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -232,6 +233,8 @@ class Stack:
         self._end_leftovers()
         preflight.check_disk(self.home.root)
         plan = self._choose_ports_and_plan()
+        shutil.rmtree(self.home.metrics, ignore_errors=True)
+        self.home.metrics.mkdir()
         self.env = self._environment()
         self._write_about_us()
         self._running = {
@@ -303,6 +306,7 @@ class Stack:
         fixed = {
             "DUKANI_HOME": str(self.home.root),
             os_process.MARKER: self.home.marker,
+            "PROMETHEUS_MULTIPROC_DIR": str(self.home.metrics),
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(CHECKOUT),
         }

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.behaviour import RESULT_TEXTS, Behaviour
 from sandbox.clock import Clock, Scheduler
 from sandbox.deliver import post_json
-from sandbox.faults import RESULT_TEXTS, Behaviour, FaultBook, Rolls
+from sandbox.faults import FaultBook, Rolls
 from sandbox.ids import Ids, request_id
 from sandbox.numbers import hashed, masked
 from sandbox.shops import TILL, Shop

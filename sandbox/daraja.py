@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, request
 
 from sandbox.bank import OPEN, Payment
-from sandbox.faults import Behaviour
+from sandbox.behaviour import Behaviour
 from sandbox.ids import request_id
 from sandbox.numbers import WIRE
 from sandbox.shops import TILL, Shop

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from sandbox.faults import Behaviour
+from sandbox.behaviour import Behaviour
 from sandbox.ids import wamid
 from sandbox.shops import Shop
 from sandbox.wire import any_method, cut, json_answer

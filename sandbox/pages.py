@@ -25,10 +25,11 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
 from sandbox.bank import OPEN, PAID, NoSuchPrompt, Payment, first_name
-from sandbox.faults import CHECKS, SUFFIXES, BadFault, Behaviour, choices
+from sandbox.behaviour import CHECKS, BadFault, Behaviour, choices
 from sandbox.messages import Message
 from sandbox.numbers import NotANumber, to_people, to_wire
 from sandbox.sim import BadOrder, act
+from sandbox.suffixes import SUFFIXES
 from sandbox.world import world
 
 bp = Blueprint("pages", __name__)
@@ -116,7 +117,9 @@ def result_words(payment: Payment) -> str:
     if payment.status == PAID:
         if payment.kind == "c2b":
             return "Paid by hand, no request"
-        return "Paid, told the shop" if payment.callback_told else "Paid, shop not told yet"
+        if any(each.status_code == 200 for each in payment.sent if each.kind != "forged"):
+            return "Paid, told the shop"
+        return "Paid, shop did not hear" if payment.sent else "Paid, shop not told yet"
     words = {
         "1": "Not enough money",
         "1032": "Cancelled on phone",
@@ -244,7 +247,7 @@ def operator() -> str:
     rules = here.faults.public()
     rule = rules["phones"].get(chosen, {}) if chosen else rules["all"]
     in_force = {name: value for name, value in rules.items() if value}
-    page = render_template(
+    return render_template(
         "operator.html",
         here="operator",
         notice=_said(),
@@ -263,7 +266,6 @@ def operator() -> str:
         clock_speed=here.clock.speed,
         **_live(),
     )
-    return page
 
 
 @bp.get("/operator/live")
@@ -473,7 +475,8 @@ def _put(order: dict[str, Any]) -> ResponseReturnValue:
 
 
 def _back(said: str | None = None, phone: str = "") -> ResponseReturnValue:
-    return redirect(url_for(".operator", said=said, **({"for": phone} if phone else {})), 303)
+    values: dict[str, Any] = {"said": said, "for": phone or None}
+    return redirect(url_for(".operator", **values), 303)
 
 
 def _said() -> str:

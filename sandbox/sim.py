@@ -9,9 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from sandbox.bank import NoSuchPrompt, Payment
-from sandbox.faults import ACTIONS, SUFFIXES, BadFault
+from sandbox.behaviour import ACTIONS, BadFault
 from sandbox.numbers import NotANumber, to_wire
 from sandbox.shops import BadKeys
+from sandbox.suffixes import SUFFIXES
 from sandbox.wire import json_answer
 from sandbox.world import World, world
 

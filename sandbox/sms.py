@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from sandbox.faults import Behaviour
+from sandbox.behaviour import Behaviour
 from sandbox.shops import Shop
 from sandbox.wire import any_method, cut, json_answer
 from sandbox.world import world

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Enum, LargeBinary, MetaData, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 from app.db.tenancy import bound_store
 from app.ids import new_id
@@ -24,20 +24,26 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    metadata = MetaData(schema="app", naming_convention=NAMING)
-    type_annotation_map = {
-        datetime: DateTime(timezone=True),
-        UUID: Uuid(),
-        bytes: LargeBinary(),
-        str: Text(),
-        dict[str, Any]: JSONB(),
-        list[Any]: JSONB(),
-        # Statuses are text in the database, by value; the triggers know which are legal.
-        enum.Enum: Enum(
-            enum.Enum, native_enum=False, create_constraint=False, length=40,
-            values_callable=lambda kind: [member.value for member in kind],
-        ),
-    }
+    # A registry, and not a type_annotation_map: Flask-SQLAlchemy copies this class's attributes.
+    registry = registry(
+        metadata=MetaData(schema="app", naming_convention=NAMING),
+        type_annotation_map={
+            datetime: DateTime(timezone=True),
+            UUID: Uuid(),
+            bytes: LargeBinary(),
+            str: Text(),
+            dict[str, Any]: JSONB(),
+            list[Any]: JSONB(),
+            # Statuses are text in the database, by value; the triggers know which are legal.
+            enum.Enum: Enum(
+                enum.Enum,
+                native_enum=False,
+                create_constraint=False,
+                length=40,
+                values_callable=lambda kind: [member.value for member in kind],
+            ),
+        },
+    )
 
 
 class StoreOwned:

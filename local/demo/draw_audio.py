@@ -25,7 +25,7 @@ def _charging_case(pen: Pen, colour: RGB, accent: RGB, top: float, *, shape: str
     body = box(268, top, 732, top + 296, r=radius)
     pen.solid(body, colour, right=0.26, depth=0.11)
     with pen.clip(body):
-        pen.rect(268, top, 732, top + 104, veil(WHITE, 0.28))
+        pen.rect(268, top, 732, top + 104, veil(WHITE, 0.12))
         pen.rect(268, top + 104, 732, top + 110, veil(SHADE, 0.32))
         pen.rect(268, top + 250, 732, top + 300, veil(SHADE, 0.06))
     pen.rect(450, top + 92, 550, top + 124, dark(colour, 0.2), r=15)
@@ -33,14 +33,15 @@ def _charging_case(pen: Pen, colour: RGB, accent: RGB, top: float, *, shape: str
 
 
 def earbuds_front(pen: Pen, look: Look) -> None:
-    pen.ground(500, 806, 230)
     stem = look.has("shape", "stem")
-    _charging_case(pen, look.main, look.accent, 500, shape=look.details["case"])
-    high = 244 if stem else 350
-    with pen.at(366, high, -6, 1.08):
-        _bud(pen, look.main, stem=stem)
-    with pen.at(634, high, 6, (-1.08, 1.08)):
-        _bud(pen, look.main, stem=stem)
+    high = 244 if stem else 340
+    with pen.at(-100, -110 if stem else -160, 0, 1.2):
+        pen.ground(500, 806, 230)
+        _charging_case(pen, look.main, look.accent, 500, shape=look.details["case"])
+        with pen.at(366, high, -6, 1.08 if stem else 1.3):
+            _bud(pen, look.main, stem=stem)
+        with pen.at(634, high, 6, (-1.08, 1.08) if stem else (-1.3, 1.3)):
+            _bud(pen, look.main, stem=stem)
 
 
 def earbuds_open(pen: Pen, look: Look) -> None:
@@ -280,7 +281,7 @@ KINDS = (
         name="earbuds",
         front=earbuds_front,
         second=earbuds_open,
-        colours=("#ece6da", "#4fae7d", "#6b645c"),
+        colours=("#ddd3bf", "#4fae7d", "#6b645c"),
         details={"shape": ("stem", "round"), "case": ("pebble", "square")},
     ),
     Kind(

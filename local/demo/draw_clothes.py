@@ -80,6 +80,11 @@ def dress_front(pen: Pen, look: Look) -> None:
 
 def dress_detail(pen: Pen, look: Look) -> None:
     """The back on a hanger, with zip and bow, seen from closer."""
+    with pen.at(35, 60, 0, 0.93):
+        _dress_back(pen, look)
+
+
+def _dress_back(pen: Pen, look: Look) -> None:
     _hanger(pen, 130)
     for side in (1, -1):
         with pen.at(500, 0, 0, (side, 1)):
@@ -408,11 +413,11 @@ def leso_front(pen: Pen, look: Look) -> None:
     pen.rect(112, 208, 896, 806, veil(SHADE, 0.08), r=8)
     cloth = box(104, 196, 888, 794, r=6)
     pen.fill(cloth, look.second)
-    print_on(pen, cloth, "dots", look.accent, look.main, size=52)
+    print_on(pen, cloth, "dots", look.accent, look.main, size=68)
     pen.rect(160, 252, 832, 738, look.main)
     pen.line(box(176, 268, 816, 722), 8, look.accent, closed=True)
     inner = box(196, 288, 796, 702)
-    print_on(pen, inner, look.details["pattern"], look.accent, look.second, size=118)
+    print_on(pen, inner, look.details["pattern"], look.accent, look.second, size=150)
     pen.rect(300, 612, 692, 676, look.second, r=6)
     for i in range(9):
         pen.rect(326 + i * 40, 634, 352 + i * 40, 654, look.main, r=6)

@@ -132,7 +132,7 @@ def digital_front(pen: Pen, look: Look) -> None:
     pen.line(_digital_case(shape, -30), 8, look.accent, closed=True)
     with pen.clip(_digital_case(shape, -44)):
         pen.rect(200, 200, 800, 800, dark(look.main, 0.45))
-    high = 92 if shape != "round" else 80
+    high = 84 if shape != "round" else 76
     glass = (372, 440, 628, 572) if shape != "round" else (384, 446, 616, 566)
     pen.rect(*glass, look.second, r=18)
     with pen.clip(box(*glass, r=18)):
@@ -200,11 +200,7 @@ def _analogue(pen: Pen, look: Look, *, radius: float, strap_half: float) -> None
     style = look.details["strap"]
     colour = look.main
     strap(pen, colour, style, near=strap_half, far=strap_half * 0.76, reach=380)
-    metal = STEEL if look.details["case"] == "steel" else rgb("#d3a05a")
-    if look.details["case"] == "rose":
-        metal = rgb("#d59a7c")
-    if look.details["case"] == "black":
-        metal = rgb("#3b3e45")
+    metal = _metal(look)
     pen.rect(500 + radius - 8, 474, 500 + radius + 34, 526, dark(metal, 0.15), r=9)
     pen.solid(oval(500, 500, radius), metal, right=0.42, depth=0.16, slant=0.35)
     pen.ring(500, 500, radius - 12, 5, veil(WHITE, 0.35))
@@ -231,13 +227,7 @@ def slim_front(pen: Pen, look: Look) -> None:
 def watch_standing(pen: Pen, look: Look, *, thick: float = 40, case_high: float = 62) -> None:
     """The closed watch seen from its side, resting on the buckle."""
     pen.ground(500, 838, 250)
-    metal = (
-        STEEL if look.details["case"] in ("steel", "octagon", "square", "round") else rgb("#d3a05a")
-    )
-    if look.details["case"] == "rose":
-        metal = rgb("#d59a7c")
-    if look.details["case"] == "black":
-        metal = rgb("#3b3e45")
+    metal = _metal(look)
     loop = oval(500, 540, 262, 280)
     inner = oval(500, 540, 262 - thick, 280 - thick)
     pen.line(oval(500, 540, 262 - thick / 2, 280 - thick / 2), thick, look.main)
@@ -264,6 +254,34 @@ def watch_standing(pen: Pen, look: Look, *, thick: float = 40, case_high: float 
     pen.rect(474, 266, 526, 302, dark(metal, 0.2), r=8)
     for x in (484, 496, 508):
         pen.rect(x, 268, x + 4, 300, dark(metal, 0.45))
+
+
+def slim_boxed(pen: Pen, look: Look) -> None:
+    """In its gift box, around the cushion."""
+    pen.ground(500, 842, 330, 24)
+    shell = dark(look.accent, 0.3)
+    pen.solid(box(200, 170, 800, 470, r=(30, 30, 0, 0)), shell, right=0.2, depth=0.14)
+    pen.rect(236, 206, 764, 470, light(look.second, 0.2), r=(14, 14, 0, 0))
+    pen.rect(440, 300, 560, 314, veil(shell, 0.5), r=7)
+    pen.solid(box(200, 460, 800, 838, r=(0, 0, 30, 30)), shell, right=0.2, depth=0.14)
+    pen.rect(232, 460, 768, 794, dark(shell, 0.35), r=12)
+    pen.solid(box(270, 500, 730, 764, r=70), light(look.second, 0.3), right=0.24, depth=0.1)
+    pen.rect(440, 486, 560, 778, look.main, r=12)
+    pen.rect(526, 486, 560, 778, veil(SHADE, 0.14), r=8)
+    metal = _metal(look)
+    pen.rect(618, 614, 646, 646, dark(metal, 0.15), r=6)
+    pen.solid(oval(500, 630, 128), metal, right=0.42, depth=0.16, slant=0.35)
+    with pen.at(500 - 500 * 0.62, 630 - 500 * 0.62, 0, 0.62):
+        ink = WHITE if brightness(look.second) < 0.6 else rgb("#2b2a33")
+        pen.disc(500, 500, 176, look.second)
+        _markers(pen, look.details["dial"], 172, ink)
+        _hands(pen, look, 172, ink)
+    pen.rect(230, 790, 770, 802, veil(WHITE, 0.16), r=6)
+
+
+def _metal(look: Look) -> RGB:
+    metals = {"gold": "#d3a05a", "rose": "#d59a7c", "black": "#3b3e45"}
+    return rgb(metals[look.details["case"]]) if look.details["case"] in metals else STEEL
 
 
 def kids_front(pen: Pen, look: Look) -> None:
@@ -429,7 +447,7 @@ KINDS = (
     Kind(
         name="slim_watch",
         front=slim_front,
-        second=watch_standing,
+        second=slim_boxed,
         colours=("#7a4632", "#c98a4b", "#f7ead9"),
         details={
             "case": ("rose", "gold", "steel"),

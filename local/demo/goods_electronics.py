@@ -284,7 +284,7 @@ ENTRIES = (
         kind="earbuds",
         details={"shape": "stem", "case": "pebble"},
         colours={
-            "Cream": ("#ece2cc", "#4fae7d", "#6b645c"),
+            "Cream": ("#dfd2b5", "#4fae7d", "#6b645c"),
             "Black": ("#3e414a", "#4fae7d", "#6b645c"),
             "Green": ("#7fae96", "#f0b54c", "#6b645c"),
         },

@@ -20,7 +20,7 @@ from app.domain.insights.actions import (
     look_for_nudges,
     undo_nudge,
 )
-from app.domain.insights.today import Card, CardKey, Today, today
+from app.domain.insights.cards import Card, CardKey, Today, today
 from app.domain.insights.models import NEXT, Nudge, NudgeStatus
 from app.domain.insights.queries import list_checkouts, low_stock, sold_today_and_last_week
 from app.domain.orders.states import OrderStatus
@@ -148,7 +148,7 @@ def test_what_is_about_to_sell_out_comes_with_its_numbers(session: Session, stor
 
     assert stock.fact == "Steel flask may sell out in 4 days."
     assert stock.why == "4 left. You sold 14 in 14 days."
-    assert stock.subject_id == flask.product_id
+    assert stock.subject == flask.sku
     assert stock.needs_you
 
     set_stock(session, flask, 0)

@@ -178,6 +178,31 @@ def test_a_busy_port_is_a_sentence_with_a_way_out(home: Path, port: int) -> None
     assert os_process.marked(terminal.home.marker) == []
 
 
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_it_can_be_stopped_while_it_starts(
+    home: Path, port: int, tmp_path: Path, sent: signal.Signals
+) -> None:
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        '[[step]]\nname = "migrate"\n'
+        'command = ["{python}", "{checkout}/tests/local/stand_in.py", "stubborn"]\n'
+    )
+    terminal = Terminal(home, "--port", str(port), "--plan", str(plan))
+    try:
+        migrating = os_process.wait_until(
+            lambda: any("stubborn" in os_process.command_of(pid) for pid in terminal.everything()),
+            seconds=30,
+        )
+        assert migrating, terminal.said
+        everything = terminal.everything()
+        terminal.process.send_signal(sent)
+        assert terminal.until_over() == 0
+        assert terminal.said.rstrip().endswith("Stopped.")
+        assert not any(map(os_process.alive, everything))
+    finally:
+        terminal.end()
+
+
 def run_supervisor(home: Path, before: str, *options: str) -> subprocess.CompletedProcess[str]:
     """The supervisor with one line run before it, for conditions a test machine does not have."""
     script = (
@@ -290,6 +315,50 @@ def test_a_missing_venv_module_is_a_sentence(bare_checkout: Path, tmp_path: Path
     assert done.returncode == 1
     assert "apt install python3-venv" in done.stderr
     assert not (bare_checkout / ".venv").exists()
+
+
+def test_stopping_while_packages_are_installed_stops_that_too(
+    bare_checkout: Path, tmp_path: Path
+) -> None:
+    slow = 'case "$2" in *"print("*) echo 3.11.2;; venv) exec sleep 61;; *) exit 0;; esac'
+    process = subprocess.Popen(
+        [str(bare_checkout / "bin" / "dev")],
+        env=programs(tmp_path / "path", python3=slow),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+    def making() -> list[int]:
+        children = os_process.children_of([process.pid])
+        return [pid for pid in children if "sleep 61" in os_process.command_of(pid)]
+
+    assert os_process.wait_until(lambda: bool(making()), seconds=10)
+    child = making()[0]
+    process.terminate()
+    assert process.wait(10) == 143
+    assert not os_process.alive(child)
+    assert not (bare_checkout / "var" / "prepare.lock").exists()
+
+
+def test_as_root_the_tools_of_the_tests_come_through_apt(
+    bare_checkout: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "path"
+    environ = programs(folder, **{"apt-get": f'echo "$@" >> {tmp_path}/apt.log'})
+    (folder / "id").unlink()
+    (folder / "id").write_text("#!/bin/sh\necho 0\n")
+    (folder / "id").chmod(0o755)
+    script = bare_checkout / "bin" / "test"
+    script.write_text(script.read_text().replace(":/usr/local/sbin:/usr/sbin:/sbin", ""))
+    done = run_script(script, environ)
+    asked = (tmp_path / "apt.log").read_text().splitlines()
+    assert asked[0] == "-qq update"
+    assert asked[1].startswith("-qq -y --no-install-recommends install")
+    assert {"chromium", "nginx", "nodejs", "npm", "python3-venv"} <= set(asked[1].split())
+    # This apt-get installed nothing, which is not taken on trust.
+    assert done.returncode == 2
+    assert "chromium nginx nodejs npm" in done.stderr
 
 
 def test_bin_test_names_missing_tools_before_anything_else(

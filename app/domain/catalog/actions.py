@@ -211,9 +211,7 @@ def slug_of(name: str) -> str:
 def free_slug(session: Session, slug: str) -> str:
     """The slug, or the first of slug-2, slug-3 … that no product of this store has."""
     taken = set(
-        session.scalars(
-            select(Product.slug).where(Product.slug.startswith(slug, autoescape=True))
-        )
+        session.scalars(select(Product.slug).where(Product.slug.startswith(slug, autoescape=True)))
     )
     number = 1
     free = slug

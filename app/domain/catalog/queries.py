@@ -79,6 +79,7 @@ class AreaFee:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomePage:
+    host: str  # the store's canonical one, for its canonical address
     lead: Card | None
     selling: list[Card]
     is_by_sales: bool  # False: nothing sold this week, so these are the newest
@@ -93,6 +94,7 @@ class HomePage:
 class Listing:
     """A category or a search, filtered, sorted and cut to a page."""
 
+    host: str
     title: str
     slug: str | None
     cards: list[Card]
@@ -132,6 +134,7 @@ class OptionValue:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductPage:
+    host: str
     id: UUID
     slug: str
     name: str
@@ -224,6 +227,8 @@ WITH cards AS MATERIALIZED ({_CARDS}),
    SELECT c.*, row_number() OVER (PARTITION BY c.category_id ORDER BY c.created_at DESC, c.slug) AS place
      FROM cards c WHERE c.stock > 0)
 SELECT jsonb_build_object(
+  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
+            ORDER BY is_canonical DESC, verified_at LIMIT 1),
   'lead', (SELECT card FROM cards WHERE stock > 0
             ORDER BY is_featured DESC, created_at DESC, slug LIMIT 1),
   'selling', (SELECT jsonb_agg(x.card) FROM (
@@ -262,6 +267,8 @@ WITH cards AS MATERIALIZED ({_CARDS}
    SELECT * FROM cards WHERE (CAST(:up_to AS bigint) IS NULL OR price <= :up_to)
                          AND (NOT CAST(:in_stock AS boolean) OR stock > 0))
 SELECT jsonb_build_object(
+  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
+            ORDER BY is_canonical DESC, verified_at LIMIT 1),
   'category', (SELECT name FROM app.categories WHERE store_id = app.store_id() AND slug = :category),
   'cards', (SELECT jsonb_agg(x.card) FROM (
        SELECT card FROM matching
@@ -301,6 +308,8 @@ WITH wanted AS (
    AND p.id <> (SELECT id FROM wanted)
    AND (p.id IN (SELECT product_id FROM bought) OR p.category_id = (SELECT category_id FROM wanted)))
 SELECT jsonb_build_object(
+  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
+            ORDER BY is_canonical DESC, verified_at LIMIT 1),
   'id', p.id, 'slug', p.slug, 'name', p.name, 'description_html', p.description_html, 'brand', p.brand,
   'facts', p.facts, 'options', to_jsonb(p.options), 'warranty_months', p.warranty_months,
   'category_slug', k.slug, 'category_name', k.name,
@@ -326,6 +335,7 @@ def home_page(session: Session) -> HomePage:
     """Everything the home page shows. Sold-out goods are not on it."""
     row: dict[str, Any] = session.execute(_HOME).scalar_one()
     return HomePage(
+        host=row["host"] or "",
         lead=_card(row["lead"]) if row["lead"] else None,
         selling=_cards(row["selling"]),
         is_by_sales=row["is_by_sales"],
@@ -348,7 +358,13 @@ def category_page(
 ) -> Listing:
     """The products of one category. Raises NotFound for a category this store does not have."""
     row = _listing(
-        session, category=slug, pattern=None, sort=sort, up_to=up_to_cents, in_stock=in_stock, shown=shown
+        session,
+        category=slug,
+        pattern=None,
+        sort=sort,
+        up_to=up_to_cents,
+        in_stock=in_stock,
+        shown=shown,
     )
     if row["category"] is None:
         raise NotFound
@@ -368,7 +384,13 @@ def search(
     words = query.replace("\x00", "").strip()[:MAX_QUERY_LENGTH]
     pattern = f"%{escape_like(words)}%" if words else None
     row = _listing(
-        session, category=None, pattern=pattern, sort=sort, up_to=up_to_cents, in_stock=in_stock, shown=shown
+        session,
+        category=None,
+        pattern=pattern,
+        sort=sort,
+        up_to=up_to_cents,
+        in_stock=in_stock,
+        shown=shown,
     )
     return _as_listing(row, title=words, slug=None)
 
@@ -379,6 +401,7 @@ def product_page(session: Session, slug: str) -> ProductPage:
     if row is None or not row["variants"]:
         raise NotFound
     return ProductPage(
+        host=row["host"] or "",
         id=UUID(row["id"]),
         **{name: row[name] for name in ("slug", "name", "description_html", "brand", "options")},
         warranty_months=row["warranty_months"],
@@ -430,6 +453,7 @@ def _listing(session: Session, **values: Any) -> dict[str, Any]:
 
 def _as_listing(row: dict[str, Any], *, title: str, slug: str | None) -> Listing:
     return Listing(
+        host=row["host"] or "",
         title=title,
         slug=slug,
         cards=_cards(row["cards"]),

@@ -60,7 +60,11 @@ def store_picture(image: Image.Image | bytes, *, media_dir: str) -> StoredPictur
         bucket.put(file_name(key, width), data)
         sizes[str(width)] = len(data)
     return StoredPicture(
-        media_key=key, width=picture.width, height=picture.height, tint=tint_of(picture), sizes=sizes
+        media_key=key,
+        width=picture.width,
+        height=picture.height,
+        tint=tint_of(picture),
+        sizes=sizes,
     )
 
 

@@ -358,7 +358,7 @@ def _owe_back(session: Session, order: Order) -> int:
     asked_before = session.scalar(
         select(ReviewItem.id).where(
             ReviewItem.store_id == bound_store(),
-            ReviewItem.kind == "cancelled_after_payment",
+            ReviewItem.kind == "refund_due",
             ReviewItem.subject_id == order.id,
         )
     )
@@ -366,7 +366,7 @@ def _owe_back(session: Session, order: Order) -> int:
     post(session, "order_cancelled", subject_id, entries)
     open_review(
         session,
-        "cancelled_after_payment",
+        "refund_due",
         subject_id=subject_id,
         order_id=order.id,
         amount_cents=order.total_cents,

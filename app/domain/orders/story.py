@@ -28,7 +28,7 @@ from app.money import format_kes
 from app.phones import masked
 
 A = AttemptStatus
-GOES_BACK = frozenset({"refund", "honour_or_refund"})
+GOES_BACK = frozenset({"refund", "honour_or_refund", "match_or_refund"})
 
 # What the provider's number means, for people. Their own text stays visible beside it.
 RESULT_WORDS = {
@@ -119,9 +119,7 @@ def money_story(session: Session, order: Order) -> MoneyStory:
     owed_back = sum(
         item.amount_cents or 0 for item in open_reviews if item.next_action in GOES_BACK
     )
-    sent_back = sum(
-        item.amount_cents or 0 for item in reviews if (item.resolution or "").startswith("refund")
-    )
+    sent_back = sum(item.amount_cents or 0 for item in reviews if item.resolution == "refunded")
     return MoneyStory(
         sentence=_true_sentence(order, list(attempts), received - sent_back, owed_back),
         received_cents=received - sent_back,

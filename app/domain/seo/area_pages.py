@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from zlib import crc32
 
 from sqlalchemy.orm import Session
@@ -44,6 +44,7 @@ class AreaPage:
     """Everything the page shows. Amounts in cents; the fee is for the cheapest of its goods."""
 
     area: Area
+    host: str  # the store's canonical one
     category_slug: str | None
     category_name: str | None
     fee_cents: int
@@ -103,6 +104,7 @@ def get_area_page(
     promise = promise_for(terms, at)
     return AreaPage(
         area=found.area,
+        host=listing.host,
         category_slug=category_slug,
         category_name=listing.title if category_slug is not None else None,
         fee_cents=quoted.fee_cents,
@@ -136,11 +138,6 @@ def pick(cards: Sequence[Card], area_slug: str, bought: dict[str, int]) -> list[
         return -bought.get(card.slug, 0), crc32(f"{area_slug}/{card.slug}".encode())
 
     return sorted(cards, key=place)[:PICKS]
-
-
-def is_today(page: AreaPage, today: date) -> bool:
-    """Whether an order placed now still arrives on this Nairobi day."""
-    return page.promise.day == today
 
 
 def _fee(found: StoreArea, basket_cents: int, rules: Sequence[FeeRule], at: datetime) -> FeeQuote:

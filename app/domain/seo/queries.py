@@ -11,26 +11,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
 from app.domain.delivery.areas import Area
 from app.domain.delivery.queries import StoreArea, store_areas
+from app.domain.errors import NotFound
 from app.domain.seo.models import Sitemap
+from app.domain.seo.sitemap import Address, sitemap_files
+from app.domain.stores.models import Domain, Store
 
 ENOUGH_TO_INDEX = 3
 ENOUGH_DELIVERIES = 5
 TRUTH_DAYS = 90
+STALE_AFTER = timedelta(hours=1)
 MOST_NEIGHBOURS = 4
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Address:
-    """One page: its path on the store's host, and when what it shows last changed (UTC)."""
-
-    path: str
-    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,7 +179,8 @@ def find_area_truth(session: Session, area: str, now: datetime) -> AreaTruth | N
     row = session.execute(
         text(
             "SELECT count(*) AS deliveries, percentile_cont(0.5) WITHIN GROUP (ORDER BY"
-            "       extract(epoch FROM delivered_at - coalesce(paid_at, placed_at))) / 60 AS minutes"
+            "       extract(epoch FROM delivered_at - coalesce(paid_at, placed_at)))"
+            "       / 60 AS minutes"
             "  FROM app.orders"
             " WHERE store_id = :store_id AND area = :area AND NOT is_pickup"
             "   AND placed_at >= :since AND placed_at < :now AND delivered_at IS NOT NULL"
@@ -201,6 +198,32 @@ def find_area_truth(session: Session, area: str, now: datetime) -> AreaTruth | N
     return AreaTruth(deliveries=row.deliveries, usual_minutes=max(1, round(row.minutes)))
 
 
-def find_sitemap(session: Session, name: str) -> Sitemap | None:
-    """The sitemap as the job last wrote it."""
-    return session.get(Sitemap, (bound_store(), name), populate_existing=True)
+def get_sitemap(session: Session, store: Store, name: str, base_url: str, now: datetime) -> str:
+    """A sitemap file as it is served. Raises NotFound for a name there is no file for.
+
+    The file that the job wrote, while it is true: nothing changed since, or it is less
+    than an hour old. Else, and before the first run, what the job would write now; so
+    goods that were taken down leave it within the hour even when no job runs.
+    """
+    kept = session.get(Sitemap, (bound_store(), name), populate_existing=True)
+    if kept is not None and (
+        kept.content_version == store.content_version or now - kept.made_at < STALE_AFTER
+    ):
+        return kept.body
+    body = sitemap_files(addresses(session), base_url).get(name)
+    if body is None:
+        raise NotFound
+    return body
+
+
+def canonical_host(session: Session) -> str:
+    """The host under which search engines should know the store. Raises NotFound without one."""
+    host = session.scalars(
+        select(Domain.host)
+        .where(Domain.store_id == bound_store(), Domain.verified_at.is_not(None))
+        .order_by(Domain.is_canonical.desc(), Domain.created_at, Domain.host)
+        .limit(1)
+    ).one_or_none()
+    if host is None:
+        raise NotFound
+    return host

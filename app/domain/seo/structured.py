@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
-from app.domain.catalog.models import Product, Variant
+from app.domain.catalog.queries import ProductPage, VariantView
 from app.domain.stores.models import Store
 
 CONTEXT = "https://schema.org"
@@ -28,7 +28,7 @@ _DAYS = {
 
 
 def product_data(
-    store: Store, product: Product, *, url: str, image_urls: Sequence[str] = ()
+    store: Store, product: ProductPage, *, url: str, image_urls: Sequence[str] = ()
 ) -> dict[str, Any]:
     """A product with its offers. ``url`` and ``image_urls`` are absolute."""
     data: dict[str, Any] = {
@@ -44,9 +44,9 @@ def product_data(
         data["image"] = list(image_urls)
     if product.brand:
         data["brand"] = {"@type": "Brand", "name": product.brand}
-    if product.category is not None:
-        data["category"] = product.category.name
-    variants = list(product.variants)
+    if product.category_name:
+        data["category"] = product.category_name
+    variants = product.variants
     if len(variants) == 1:
         data["sku"] = variants[0].sku
     if variants:
@@ -54,7 +54,7 @@ def product_data(
     return data
 
 
-def _offers(store: Store, variants: Sequence[Variant], url: str) -> dict[str, Any]:
+def _offers(store: Store, variants: Sequence[VariantView], url: str) -> dict[str, Any]:
     offers = [_offer(store, variant, url) for variant in variants]
     if len(offers) == 1:
         return offers[0]
@@ -69,7 +69,7 @@ def _offers(store: Store, variants: Sequence[Variant], url: str) -> dict[str, An
     }
 
 
-def _offer(store: Store, variant: Variant, url: str) -> dict[str, Any]:
+def _offer(store: Store, variant: VariantView, url: str) -> dict[str, Any]:
     availability = "InStock" if variant.stock > 0 else "OutOfStock"
     offer: dict[str, Any] = {
         "@type": "Offer",
@@ -80,8 +80,8 @@ def _offer(store: Store, variant: Variant, url: str) -> dict[str, Any]:
         "availability": f"{CONTEXT}/{availability}",
         "seller": {"@type": "Organization", "name": store.name},
     }
-    if variant.option_text:
-        offer["name"] = variant.option_text
+    if variant.options:
+        offer["name"] = ", ".join(variant.options)
     if store.return_days:
         offer["hasMerchantReturnPolicy"] = {
             "@type": "MerchantReturnPolicy",

@@ -9,8 +9,7 @@ from app.domain.people.permissions import can
 from app.web.auth import require_staff
 from app.web.backoffice.shell import desk
 
-staff_door = desk("office_staff_door", __name__, "/staff/<store>")
-dash_door = desk("office_dash_door", __name__, "/dash/<store>")
+bp = desk("office_home", __name__, "/staff/<store>")
 
 # The first one that a role may open is its home.
 _HOMES = (
@@ -27,22 +26,22 @@ def home_of(role: str, store: str) -> str:
     for permission, endpoint in _HOMES:
         if can(role, permission):
             return url_for(endpoint, store=store)
-    return url_for("office_staff_door.more", store=store)
+    return url_for("office_home.more", store=store)
 
 
-@staff_door.get("/")
+@bp.get("/")
 @require_staff("door.open")
-def staff(store: str) -> ResponseReturnValue:
-    return redirect(home_of(g.role, store), code=303)
+def show() -> ResponseReturnValue:
+    return redirect(home_of(g.role, g.store.slug), code=303)
 
 
-@staff_door.get("/more")
+@bp.get("/more")
 @require_staff("door.open")
-def more(store: str) -> ResponseReturnValue:
+def more() -> ResponseReturnValue:
     return render_template("backoffice/more.html")
 
 
-@staff_door.get("/keys")
+@bp.get("/keys")
 @require_staff("door.open")
-def keys(store: str) -> ResponseReturnValue:
+def keys() -> ResponseReturnValue:
     return render_template("backoffice/keys.html")

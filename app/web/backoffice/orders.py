@@ -9,7 +9,6 @@ from flask import g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.addresses import order_link
-from app.clock import utcnow
 from app.db.engine import db
 from app.db.tenancy import bound_store
 from app.domain.errors import NotFound
@@ -45,7 +44,7 @@ MAX_VERSION = 2**31 - 1
 
 @bp.get("/")
 @require_staff("orders.see")
-def show(store: str) -> ResponseReturnValue:
+def show() -> ResponseReturnValue:
     """The board; with ``q`` straight to the order of that code."""
     typed = request.args.get("q", "").strip()
     if typed:
@@ -57,7 +56,7 @@ def show(store: str) -> ResponseReturnValue:
 
 @bp.get("/board")
 @require_staff("orders.see")
-def board_part(store: str) -> ResponseReturnValue:
+def board_part() -> ResponseReturnValue:
     """The board alone, asked for every few seconds; 304 while nothing changed."""
     context = _board_context()
     etag = f"{context['board'].etag}-{context['tab']}-{g.role}"
@@ -73,21 +72,21 @@ def board_part(store: str) -> ResponseReturnValue:
 
 @bp.get("/<uuid:order_id>")
 @require_staff("orders.see")
-def order(store: str, order_id: UUID) -> ResponseReturnValue:
+def order(order_id: UUID) -> ResponseReturnValue:
     """One order: what to pack, where it goes, its money, what happened."""
     return render_template("backoffice/order.html", **_order_context(order_id))
 
 
 @bp.get("/<uuid:order_id>/slip")
 @require_staff("orders.see")
-def slip(store: str, order_id: UUID) -> ResponseReturnValue:
+def slip(order_id: UUID) -> ResponseReturnValue:
     """The packing slip, for paper."""
     return render_template("backoffice/slip.html", order=get_order(db.session(), order_id))
 
 
 @bp.post("/<uuid:order_id>/pack")
 @require_staff("orders.pack")
-def pack(store: str, order_id: UUID) -> ResponseReturnValue:
+def pack(order_id: UUID) -> ResponseReturnValue:
     def do(order: Order) -> str:
         actions.mark_packed(db.session(), order, actor=actor(), version=_version())
         return _("%(code)s is packed. %(name)s is told.", code=order.code, name=_name(order))
@@ -97,7 +96,7 @@ def pack(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/give")
 @require_staff("orders.dispatch")
-def give(store: str, order_id: UUID) -> ResponseReturnValue:
+def give(order_id: UUID) -> ResponseReturnValue:
     """It leaves now, with the rider named in the form, the one assigned, or an outside one."""
 
     def do(order: Order) -> str:
@@ -116,7 +115,7 @@ def give(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/assign")
 @require_staff("orders.dispatch")
-def assign(store: str, order_id: UUID) -> ResponseReturnValue:
+def assign(order_id: UUID) -> ResponseReturnValue:
     """Say who will carry it; without a rider in the form, that nobody does yet."""
     order = get_order(db.session(), order_id)
     before = order.rider_id
@@ -139,7 +138,7 @@ def assign(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/deliver")
 @require_staff("orders.deliver")
-def deliver(store: str, order_id: UUID) -> ResponseReturnValue:
+def deliver(order_id: UUID) -> ResponseReturnValue:
     def do(order: Order) -> str:
         actions.mark_delivered(db.session(), order, actor=actor(), version=_version())
         return _("%(code)s is delivered. %(name)s is told.", code=order.code, name=_name(order))
@@ -149,7 +148,7 @@ def deliver(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/collect")
 @require_staff("orders.pack")
-def collect(store: str, order_id: UUID) -> ResponseReturnValue:
+def collect(order_id: UUID) -> ResponseReturnValue:
     def do(order: Order) -> str:
         actions.mark_collected(db.session(), order, actor=actor(), version=_version())
         return _("%(code)s was handed over.", code=order.code)
@@ -159,7 +158,7 @@ def collect(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/cancel")
 @require_staff("orders.cancel")
-def cancel(store: str, order_id: UUID) -> ResponseReturnValue:
+def cancel(order_id: UUID) -> ResponseReturnValue:
     def do(order: Order) -> str:
         reason = request.form.get("reason", "")
         actions.cancel_order(db.session(), order, reason=reason, actor=actor(), version=_version())
@@ -170,7 +169,7 @@ def cancel(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/note")
 @require_staff("orders.see")
-def add_note(store: str, order_id: UUID) -> ResponseReturnValue:
+def add_note(order_id: UUID) -> ResponseReturnValue:
     def do(order: Order) -> str:
         actions.add_note(db.session(), order, text=request.form.get("text", ""), actor=actor())
         return _("Your note is on %(code)s. Only staff see it.", code=order.code)
@@ -180,7 +179,7 @@ def add_note(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/phone")
 @require_staff("phones.reveal")
-def reveal(store: str, order_id: UUID) -> ResponseReturnValue:
+def reveal(order_id: UUID) -> ResponseReturnValue:
     """Show the whole number once, on the answer to this POST, and write down who looked."""
     order = get_order(db.session(), order_id)
     phone = actions.reveal_phone(db.session(), order, actor=actor(), why="call about the order")
@@ -194,7 +193,7 @@ def reveal(store: str, order_id: UUID) -> ResponseReturnValue:
 
 @bp.post("/<uuid:order_id>/check-payment")
 @require_staff("money.check")
-def check_payment(store: str, order_id: UUID) -> ResponseReturnValue:
+def check_payment(order_id: UUID) -> ResponseReturnValue:
     """Ask M-Pesa again how the newest request stands; the answer comes by itself."""
     order = get_order(db.session(), order_id)
     attempts = story.money_story(db.session(), order).attempts
@@ -253,7 +252,6 @@ def _board_context() -> dict[str, object]:
         "riders": rider_loads(session) if may("orders.dispatch") else [],
         "badges": badges(session),
         "poll_seconds": POLL_SECONDS,
-        "now": utcnow(),
     }
 
 
@@ -273,7 +271,6 @@ def _order_context(order_id: UUID, phone: str | None = None) -> dict[str, object
         "riders": rider_loads(session) if may("orders.dispatch") else [],
         "has_open_attempt": any(s.attempt.status in OPEN for s in money.attempts),
         "shopper_link": _shopper_link(order),
-        "now": utcnow(),
     }
 
 

@@ -9,7 +9,6 @@ from flask import Blueprint, flash, g, request, url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.clock import utcnow
 from app.db.engine import db
 from app.db.tenancy import bound_store
 from app.domain.orders.queries import waiting_to_give_out, waiting_to_pack
@@ -116,7 +115,7 @@ def back_or(endpoint: str, **values: Any) -> str:
 
 
 def _for_templates() -> dict[str, Any]:
-    return {"w": WORDS, "may": may, "now": utcnow(), "shell": _shell}
+    return {"w": WORDS, "may": may, "shell": _shell}
 
 
 def _shell() -> Shell:

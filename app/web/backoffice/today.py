@@ -20,16 +20,16 @@ bp = desk("office_today", __name__, "/dash/<store>")
 
 @bp.get("/")
 @require_staff("door.open")
-def show(store: str) -> ResponseReturnValue:
+def show() -> ResponseReturnValue:
     """The day as it stands. Whoever has another home is shown there."""
     if not may("today.see"):
-        return redirect(home_of(g.role, store), code=303)
+        return redirect(home_of(g.role, g.store.slug), code=303)
     return render_template("backoffice/today.html", **_day())
 
 
 @bp.get("/today")
 @require_staff("today.see")
-def part(store: str) -> ResponseReturnValue:
+def part() -> ResponseReturnValue:
     """The changing part of the page, read again each minute."""
     return render_template("backoffice/_today.html", **_day())
 

@@ -10,6 +10,7 @@ from app.domain.orders.queries import area_name, due_cents, is_at_risk
 from app.domain.orders.states import TO_PACK, OrderStatus
 from app.i18n import gettext as _
 from app.i18n import gettext_lazy, ngettext
+from app.web.backoffice.review_words import item_actions, item_words
 
 COLUMN_WORDS = {
     "to_pack": gettext_lazy("To pack"),
@@ -187,6 +188,8 @@ WORDS = {
     "initials": initials,
     "next_step": next_step,
     "waits_since": waits_since,
+    "review_words": item_words,
+    "review_actions": item_actions,
     "due_cents": due_cents,
     "is_at_risk": is_at_risk,
     "area_name": area_name,

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.addresses import addresses
+from app.addresses import store_url
 from app.db.engine import db
 from app.domain.catalog import queries
 from app.domain.catalog.queries import PAGE_SIZE, ProductPage, VariantView
@@ -102,10 +102,10 @@ def home_page() -> ResponseReturnValue:
     """The shop window. ``/`` belongs to the front door, which knows a store's host from ours."""
     page = queries.home_page(db.session())
     fees = [(area_name(area.area), area.fee_cents) for area in page.areas]
-    return _public("storefront/home.html", page=page, fees=fees, canonical=_canonical("/"))
+    return _public("storefront/home.html", page=page, fees=fees, canonical=store_url(page.host))
 
 
-@bp.get("/c/<slug>")
+@bp.get("/c/<slug:slug>")
 def category(slug: str) -> ResponseReturnValue:
     asked = Asked.from_request(query=None)
     page = queries.category_page(
@@ -117,7 +117,11 @@ def category(slug: str) -> ResponseReturnValue:
         shown=asked.shown,
     )
     return _public(
-        "storefront/category.html", page=page, asked=asked, query=None, canonical=_canonical(f"/c/{slug}")
+        "storefront/category.html",
+        page=page,
+        asked=asked,
+        query=None,
+        canonical=store_url(page.host, f"/c/{slug}"),
     )
 
 
@@ -137,7 +141,7 @@ def search() -> ResponseReturnValue:
     return _public("storefront/category.html", page=page, asked=asked, query=words)
 
 
-@bp.get("/p/<slug>")
+@bp.get("/p/<slug:slug>")
 def product(slug: str) -> ResponseReturnValue:
     page = queries.product_page(db.session(), slug)
     chosen = page.choose(_wanted())
@@ -157,11 +161,11 @@ def product(slug: str) -> ResponseReturnValue:
         picks=picks,
         rows=_rows_for_script(page),
         sold_out=_first_sold_out(page, chosen),
-        canonical=_canonical(f"/p/{slug}"),
+        canonical=store_url(page.host, f"/p/{slug}"),
     )
 
 
-@bp.get("/p/<slug>/delivery")
+@bp.get("/p/<slug:slug>/delivery")
 def product_delivery(slug: str) -> ResponseReturnValue:
     """The fee strip of a product for this shopper's area, and the bar's sum. Never cached."""
     page = queries.product_page(db.session(), slug)
@@ -225,11 +229,6 @@ def _first_sold_out(page: ProductPage, chosen: VariantView) -> str | None:
             if not value.is_available:
                 return value.value
     return None
-
-
-def _canonical(path: str) -> str:
-    """The page's one address, on the store's own host and never on the request's."""
-    return addresses().store_url(g.store.slug) + path
 
 
 def _public(template: str, **context: object) -> Response:

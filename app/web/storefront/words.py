@@ -65,7 +65,9 @@ def picture_for(variant: Variant) -> ProductImage | None:
     """The photo of this variant: of its first option's value if there is one, else the first."""
     images = variant.product.images
     value = variant.option_values[0] if variant.option_values else None
-    return next((i for i in images if value and i.option_value == value), images[0] if images else None)
+    return next(
+        (i for i in images if value and i.option_value == value), images[0] if images else None
+    )
 
 
 def opening(opening_hours: dict[str, Any], now: datetime) -> Opening | None:
@@ -76,16 +78,16 @@ def opening(opening_hours: dict[str, Any], now: datetime) -> Opening | None:
         return None
     today = spans[WEEKDAYS[local.weekday()]]
     if today and today[0] <= local.time() < today[1]:
-        return Opening(True, _("Open until %(time)s", time=_clock_words(today[1])))
+        return Opening(True, _("Open until %(time)s", time=clock_words(today[1])))
     if today and local.time() < today[0]:
-        return Opening(False, _("Closed now. Opens %(time)s", time=_clock_words(today[0])))
+        return Opening(False, _("Closed now. Opens %(time)s", time=clock_words(today[0])))
     for ahead in range(1, 8):
         day = (local.weekday() + ahead) % 7
         span = spans[WEEKDAYS[day]]
         if span:
             name = _("tomorrow") if ahead == 1 else _day_name(day)
             return Opening(
-                False, _("Closed now. Opens %(day)s, %(time)s", day=name, time=_clock_words(span[0]))
+                False, _("Closed now. Opens %(day)s, %(time)s", day=name, time=clock_words(span[0]))
             )
     return None
 
@@ -109,7 +111,11 @@ def hours_words(opening_hours: dict[str, Any]) -> str:
             else _("%(first)s to %(last)s", first=_day_name(first), last=_day_name(last))
         )
         words.append(
-            _("%(days)s, %(from)s to %(until)s", **{"days": days, "from": _clock_words(opens)}, until=_clock_words(closes))
+            _(
+                "%(days)s, %(from)s to %(until)s",
+                **{"days": days, "from": clock_words(opens)},
+                until=clock_words(closes),
+            )
         )
     return "; ".join(words)
 
@@ -123,7 +129,7 @@ def day_words(day: date, today: date) -> str:
     return f"{_day_name(day.weekday())} {day.day}"
 
 
-def _clock_words(clock: time) -> str:
+def clock_words(clock: time) -> str:
     """``7 pm``, ``7:30 am``. The no-break space keeps the two together."""
     hour = clock.hour % 12 or 12
     minutes = f":{clock.minute:02d}" if clock.minute else ""

@@ -54,7 +54,7 @@ class Card:
     rows_label: str  # the link to the rows behind it; "" where there are none
     action: CardAction
     action_label: str
-    subject_id: UUID | None = None  # the product that the button is about
+    subject: str = ""  # the SKU that the button is about
     needs_you: bool = False
 
 
@@ -71,9 +71,15 @@ class Bar:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AxisLine:
+    cents: int
+    label: str  # short: 60k
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Chart:
     bars: tuple[Bar, ...]
-    lines: tuple[int, ...]  # the axis, in cents, from 0
+    lines: tuple[AxisLine, ...]  # from 0 to at least the largest bar
     total_cents: int
     before_cents: int
     sentence: str
@@ -85,6 +91,7 @@ class NudgeView:
     """A nudge as it is read: an offer with its two bars, or a change that is being measured."""
 
     id: UUID
+    area: str  # slug
     area_name: str
     is_applied: bool
     title: str
@@ -317,7 +324,7 @@ def stock_card(low: Sequence[LowStock], *, on_sale: int) -> Card:
         rows_label=ngettext("See it", "See all %(n)s", len(low)),
         action=CardAction.PRODUCT,
         action_label=_("Set new stock"),
-        subject_id=first.product_id,
+        subject=first.sku,
         needs_you=first.sold > 0,
     )
 
@@ -360,7 +367,10 @@ def week_chart(days: Sequence[DaySales]) -> Chart:
     largest = max(max(bar.cents, bar.before_cents) for bar in bars)
     return Chart(
         bars=bars,
-        lines=tuple(line * 100 for line in gridlines(-(-largest // 100))),
+        lines=tuple(
+            AxisLine(cents=shillings * 100, label=short_number(shillings))
+            for shillings in gridlines(-(-largest // 100))
+        ),
         total_cents=total,
         before_cents=total_before,
         sentence=sentence,
@@ -409,6 +419,7 @@ def nudge_view(session: Session, nudge: Nudge, now: datetime) -> NudgeView:
         day = 0
     return NudgeView(
         id=nudge.id,
+        area=nudge.area,
         area_name=name,
         is_applied=is_applied,
         title=title,
@@ -435,6 +446,14 @@ def _offer_why(nudge: Nudge) -> str:
             "If that comes back: about %(cents)s more a week.", cents=format_kes(estimate)
         )
     return why
+
+
+def short_number(number: int) -> str:
+    """``60k`` for 60,000 and ``2.5m`` for 2,500,000: the labels of an axis."""
+    for size, letter in ((1_000_000, "m"), (1_000, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return str(number)
 
 
 def weekday_name(day: date) -> str:

@@ -1,0 +1,97 @@
+"""Who did what: the audit trail in words, newest first, with a check that nobody touched it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select, text
+
+from app.db.engine import db
+from app.db.tenancy import bound_store
+from app.domain.audit.models import AuditEntry
+from app.domain.orders.queries import area_name
+from app.i18n import gettext_lazy as _
+from app.money import format_kes
+from app.web.auth import require_staff
+from app.web.backoffice.shell import desk
+
+bp = desk("office_audit", __name__, "/dash/<store>/audit")
+
+PER_PAGE = 100
+# One store's chain only; the view reads it whole, so it is asked for when somebody wants it.
+_BREAKS = text("SELECT seq FROM app.audit_breaks WHERE store_id = :store_id ORDER BY seq LIMIT 5")
+
+
+@bp.get("/")
+@require_staff("audit.see")
+def show() -> ResponseReturnValue:
+    """A page of entries, of everything or about one ``subject``; ``check`` reads the chain."""
+    before = request.args.get("before", "")
+    subject = request.args.get("about", "")[:120]
+    query = select(AuditEntry).where(AuditEntry.store_id == bound_store())
+    if before.isascii() and before.isdigit() and len(before) < 16:
+        query = query.where(AuditEntry.seq < int(before))
+    if subject:
+        query = query.where(AuditEntry.subject == subject)
+    entries = db.session.scalars(query.order_by(AuditEntry.seq.desc()).limit(PER_PAGE)).all()
+    breaks = None
+    if request.args.get("check"):
+        breaks = db.session.scalars(_BREAKS, {"store_id": bound_store()}).all()
+    return render_template(
+        "backoffice/audit.html",
+        entries=entries,
+        words=audit_words,
+        breaks=breaks,
+        subject=subject,
+        per_page=PER_PAGE,
+    )
+
+
+# What was done, with the values that the entry can fill in.
+_SENTENCES = {
+    "price.changed": _("%(name)s: price %(money)s"),
+    "stock.counted": _("%(name)s: stock %(numbers)s"),
+    "fee.changed": _("%(area)s: delivery fee %(money)s"),
+    "area.added": _("%(area)s: added to your areas"),
+    "area.active": _("%(area)s: delivery switched on or off"),
+    "order.packed": _("%(code)s packed"),
+    "order.rider": _("%(code)s: rider changed"),
+    "order.dispatched": _("%(code)s left with the rider"),
+    "order.delivered": _("%(code)s delivered"),
+    "order.collected": _("%(code)s handed over at the shop"),
+    "order.cancelled": _("%(code)s cancelled: %(reason)s"),
+    "phone.revealed": _("%(code)s: the whole phone number was shown"),
+    "payment.checked": _("%(code)s: asked M-Pesa again"),
+    "payment.settled": _("%(amount)s settled for an order"),
+    "review.accept": _("%(amount)s accepted as arrived"),
+    "review.honour": _("A late %(amount)s honoured"),
+    "review.refunded": _("%(amount)s marked as sent back"),
+    "review.dismiss": _("A question about money closed"),
+    "nudge.dismissed": _("%(area)s: a suggestion put aside"),
+    "rider.added": _("Rider %(name)s added"),
+    "catalogue.imported": _("Products brought in from a file"),
+}
+
+
+def audit_words(entry: AuditEntry) -> str:
+    """One entry as a sentence: ``KT-1042 packed``, ``Watch: price KES 2,500 → KES 2,300``."""
+    d: dict[str, Any] = entry.detail
+    known = _SENTENCES.get(entry.action)
+    if known is None:
+        return entry.action.replace(".", ": ").replace("_", " ").capitalize()
+    return str(known) % {
+        "name": d.get("name", ""),
+        "code": d.get("code", ""),
+        "reason": d.get("reason", ""),
+        "area": area_name(d.get("area") or entry.subject.removeprefix("area:")),
+        "amount": format_kes(_cents(d, "amount_cents")),
+        "money": f"{format_kes(_cents(d, 'before'))} → {format_kes(_cents(d, 'after'))}",
+        "numbers": f"{d.get('before')} → {d.get('after')}",
+    }
+
+
+def _cents(d: dict[str, Any], name: str) -> int:
+    value = d.get(name)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,16 @@
+"""The platform's own front page: what Dukani is, and where to sign in."""
+
+from __future__ import annotations
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from app.domain.people.sessions import stores_of
+from app.web.auth import load_person
+
+
+def landing_page() -> ResponseReturnValue:
+    """For visitors, what this is; for staff, their stores."""
+    person = load_person()
+    choices = stores_of(person.id) if person is not None else []
+    return render_template("platform/landing.html", person=person, choices=choices)

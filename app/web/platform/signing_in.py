@@ -1,0 +1,267 @@
+"""Signing in and out, and choosing the store to work in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from app.db.engine import db
+from app.db.tenancy import PLATFORM_STORE, inside_store
+from app.domain.audit.actions import record
+from app.domain.errors import TooManyTries
+from app.domain.people.models import Person
+from app.domain.people.otp import tries_left
+from app.domain.people.sessions import StoreChoice, end_session, start_session, stores_of
+from app.domain.people.signing_in import (
+    PURPOSE,
+    ask_for_code,
+    person_with_code,
+    person_with_password,
+)
+from app.i18n import current_locale
+from app.i18n import gettext as _
+from app.ids import new_token
+from app.phones import InvalidPhone, masked, national, parse_msisdn
+from app.web.auth import forget_staff, load_person, remember_staff, staff_token
+from app.web.backoffice.home import home_of
+from app.web.limits import SIGN_INS, client_address, limiter
+from app.web.tenancy import platform_only
+
+bp = Blueprint("signing_in", __name__)
+bp.before_request(platform_only)
+
+BROWSER_COOKIE = "__Host-sign-in"
+BROWSER_SECONDS = 1800
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_CODE = re.compile(r"[0-9]{6}")
+# Only these addresses may be returned to: a link to /sign-in must not lead elsewhere.
+_OURS = re.compile(r"/(?:dash|staff)/[a-z0-9-]{2,40}/[A-Za-z0-9/_.?=&%-]*")
+
+
+@bp.get("/sign-in")
+def show() -> ResponseReturnValue:
+    """Phone first; e-mail and password behind a link."""
+    if load_person() is not None:
+        return redirect(url_for(".stores", next=_next()), code=303)
+    way = "password" if request.args.get("way") == "password" else "phone"
+    return _page("platform/sign_in.html", way=way)
+
+
+@bp.post("/sign-in/code")
+@limiter.limit(SIGN_INS)
+def send_code() -> ResponseReturnValue:
+    """Send a code, if the number is somebody's. The answer is the same if it is not."""
+    typed = request.form.get("phone", "")
+    try:
+        phone = parse_msisdn(typed)
+    except InvalidPhone as problem:
+        return _page("platform/sign_in.html", 422, way="phone", typed=typed, problem=str(problem))
+    browser = _browser()
+    try:
+        with _platform_store():
+            ask_for_code(
+                db.session(),
+                phone=phone,
+                browser=browser,
+                language=current_locale(),
+                address=_counted_address(),
+            )
+            db.session.commit()
+    except TooManyTries as limit:
+        return _wait(limit, "platform/sign_in.html", way="phone", typed=typed)
+    return _remember_browser(_code_page(phone), browser)
+
+
+@bp.post("/sign-in/check")
+@limiter.limit(SIGN_INS)
+def check() -> ResponseReturnValue:
+    """Sign in with the code."""
+    try:
+        phone = parse_msisdn(request.form.get("phone", ""))
+    except InvalidPhone:
+        return redirect(url_for(".show", next=_next()), code=303)
+    code = "".join(request.form.get("code", "").split())
+    browser = _browser()
+    person, left = None, 0
+    try:
+        with _platform_store():
+            if _CODE.fullmatch(code):
+                person = person_with_code(
+                    db.session(), phone=phone, browser=browser, code=code, address=_address()
+                )
+                # A wrong try is counted even though nobody signs in.
+                db.session.commit()
+            left = tries_left(db.session(), phone=phone, purpose=PURPOSE, browser=browser)
+    except TooManyTries as limit:
+        return _wait(limit, "platform/sign_in_code.html", phone=phone, masked_phone=masked(phone))
+    if person is None:
+        return _code_page(phone, 422, problem=_wrong_code(code, left))
+    return _signed_in(person, "code")
+
+
+@bp.post("/sign-in/password")
+@limiter.limit(SIGN_INS)
+def with_password() -> ResponseReturnValue:
+    """Sign in with e-mail and password."""
+    email = request.form.get("email", "").strip()[:200]
+    try:
+        with _platform_store():
+            person = person_with_password(
+                db.session(),
+                email=email,
+                password=request.form.get("password", ""),
+                address=_counted_address(),
+            )
+            db.session.commit()
+    except TooManyTries as limit:
+        return _wait(limit, "platform/sign_in.html", way="password", typed=email)
+    if person is None:
+        problem = _("That e-mail and password do not belong together. Try again, or use the phone.")
+        return _page("platform/sign_in.html", 422, way="password", typed=email, problem=problem)
+    return _signed_in(person, "password")
+
+
+@bp.get("/stores")
+def stores() -> ResponseReturnValue:
+    """Straight on to the only store, or a choice of several."""
+    person = load_person()
+    if person is None:
+        return redirect(url_for(".show", next=_next()), code=303)
+    choices = stores_of(person.id)
+    wanted = _next()
+    if wanted and any(wanted.split("/")[2] == choice.slug for choice in choices):
+        return redirect(wanted, code=303)
+    if len(choices) == 1:
+        return redirect(_home(choices[0]), code=303)
+    return _page(
+        "platform/stores.html",
+        person=person,
+        choices=[(choice, _home(choice)) for choice in choices],
+    )
+
+
+@bp.post("/sign-out")
+def sign_out() -> ResponseReturnValue:
+    """End this browser's session, here and in the database."""
+    if staff_token():
+        end_session(staff_token())
+    return forget_staff(make_response(redirect(url_for(".show"), code=303)))
+
+
+def _signed_in(person: Person, way: str) -> Response:
+    """A fresh session whose token the browser never held before, and on to work."""
+    if staff_token():
+        end_session(staff_token())
+    token = start_session(person.id, _device())
+    with _platform_store():
+        record(
+            db.session(),
+            "person.signed_in",
+            actor=person.name,
+            subject=f"person:{person.id}",
+            way=way,
+        )
+        db.session.commit()
+    response = make_response(redirect(url_for(".stores", next=_next()), code=303))
+    response.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return remember_staff(response, token)
+
+
+@contextmanager
+def _platform_store() -> Iterator[None]:
+    """Codes, counters and the audit of sign-ins belong to store 0; nothing open outlives this."""
+    with inside_store(PLATFORM_STORE):
+        try:
+            yield
+        finally:
+            db.session.remove()
+
+
+def _code_page(phone: str, status: int = 200, problem: str = "") -> Response:
+    return _page(
+        "platform/sign_in_code.html",
+        status,
+        phone=phone,
+        national_phone=national(phone),
+        masked_phone=masked(phone),
+        problem=problem,
+    )
+
+
+def _page(template: str, status: int = 200, **context: object) -> Response:
+    values = {"next": _next(), "problem": "", "typed": ""} | context
+    return make_response(render_template(template, **values), status)
+
+
+def _wait(limit: TooManyTries, template: str, **context: object) -> Response:
+    response = _page(template, 429, problem=str(limit), **context)
+    response.headers["Retry-After"] = str(limit.retry_after_seconds)
+    return response
+
+
+def _wrong_code(code: str, left: int) -> str:
+    if not _CODE.fullmatch(code):
+        return _("A code has 6 digits. Look at the newest message.")
+    if left:
+        return _("That is not the code. Look at the newest message and try again.")
+    return _("That code does not work any more. Ask for a new one.")
+
+
+def _next() -> str:
+    wanted = request.values.get("next", "")
+    return wanted if len(wanted) < 300 and _OURS.fullmatch(wanted) and ".." not in wanted else ""
+
+
+def _home(choice: StoreChoice) -> str:
+    return home_of(choice.role, choice.slug)
+
+
+def _browser() -> str:
+    """The secret that a code is bound to, held by this browser alone."""
+    secret = request.cookies.get(BROWSER_COOKIE, "")
+    return secret if _TOKEN.fullmatch(secret) else new_token()
+
+
+def _remember_browser(response: Response, secret: str) -> Response:
+    response.set_cookie(
+        BROWSER_COOKIE,
+        secret,
+        max_age=BROWSER_SECONDS,
+        secure=True,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+    return response
+
+
+def _address() -> str:
+    return client_address()
+
+
+def _counted_address() -> str:
+    """The address to count tries by, or nothing where limits by address are off."""
+    return _address() if current_app.config["SETTINGS"].rate_limits_enabled else ""
+
+
+def _device() -> str:
+    """``Chrome on Android``, as far as the browser says."""
+    agent = request.user_agent.string
+    browsers = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
+    systems = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
+    browser = next((name for name in browsers if name in agent), _("A browser"))
+    system = next((name for name in systems if name in agent), _("a device"))
+    return _("%(browser)s on %(system)s", browser=browser, system=system)

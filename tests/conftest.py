@@ -1,0 +1,236 @@
+"""What every test can ask for: a real Postgres and Valkey, two stores, an app, a browser.
+
+The database is built by the migrations and used through the product's own roles. Each
+test has stores of its own in it, so nothing needs to be cleaned up and tests may run
+side by side; each worker process has its own database.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.db.engine import db, platform_session
+from app.db.tenancy import current_store
+from app.domain.stores.models import Store
+from app.ids import new_token
+from app.timings import Timings
+from config import Settings, postgres_url
+from local.postgres import Postgres
+from local.roles import create_roles
+from local.valkey import Valkey
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("SHARED_DIR") or ROOT.parent / "shared")
+LOGIN_ROLES = ("dukani_migrator", "dukani_app", "dukani_relay", "dukani_platform", "dukani_backup")
+
+QUICK = Timings(
+    confirm_delays=(0, 0.2, 0.4, 0.8),
+    confirm_every=1,
+    confirm_for=6,
+    first_check=0.6,
+    check_every=0.5,
+    check_until=6,
+    late_check_delays=(1, 2),
+    give_up_after=12,
+    sending_is_lost_after=2,
+    resend_after_unknown=2,
+    prompt_lifetime=4,
+    reservation=900,
+    quote=900,
+    lease=4,
+    visibility=4,
+    retry_delay=0.5,
+)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without ../shared its tests are left out, and one line says so."""
+    if SHARED.is_dir():
+        return
+    gone = [item for item in items if item.get_closest_marker("shared")]
+    if gone:
+        config.hook.pytest_deselected(items=gone)
+        items[:] = [item for item in items if item not in gone]
+        print(f"{len(gone)} tests need the reference data, which is not at {SHARED}: left out.")
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The reference data beside the checkout."""
+    return SHARED
+
+
+@dataclass(frozen=True)
+class Database:
+    """One migrated database, by role."""
+
+    superuser: str
+    urls: dict[str, str]
+
+    def url(self, role: str) -> str:
+        return postgres_url(self.urls[role])
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A folder for the servers of this test process. Short, because sockets have short names."""
+    folder = Path(tempfile.mkdtemp(prefix="dk-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(home: Path) -> Iterator[Postgres]:
+    server = Postgres(home / "pg", fast=True)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def database(postgres: Postgres) -> Database:
+    """A database made by the migrations."""
+    return make_database(postgres, "tests")
+
+
+def make_database(postgres: Postgres, name: str, *, migrate: bool = True) -> Database:
+    superuser = postgres.create_database(name)
+    urls = create_roles(superuser, name, role_passwords())
+    if migrate:
+        command.upgrade(alembic_config(urls["dukani_migrator"]), "head")
+    return Database(superuser, urls)
+
+
+_passwords: dict[str, str] = {}
+
+
+def role_passwords() -> dict[str, str]:
+    """Roles belong to the server, not the database: one set of passwords per process."""
+    if not _passwords:
+        _passwords.update({role: secrets.token_hex(12) for role in LOGIN_ROLES})
+    return _passwords
+
+
+def alembic_config(url: str) -> Config:
+    config = Config(str(ROOT / "migrations" / "alembic.ini"))
+    config.attributes["url"] = postgres_url(url)
+    return config
+
+
+@pytest.fixture(scope="session")
+def valkey(home: Path) -> Iterator[Valkey]:
+    server = Valkey(home / "vk", fast=True)
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def settings(database: Database, valkey: Valkey, home: Path) -> Settings:
+    return Settings(
+        environment="test",
+        database_url=database.url("dukani_app"),
+        platform_database_url=database.url("dukani_platform"),
+        relay_database_url=database.url("dukani_relay"),
+        migrator_database_url=database.url("dukani_migrator"),
+        redis_url=valkey.url(0),
+        cache_redis_url=valkey.url(1),
+        secret_key=secrets.token_hex(32),
+        phone_key=secrets.token_bytes(32),
+        lookup_key=secrets.token_bytes(32),
+        platform_host="localhost:8000",
+        media_dir=str(home / "media"),
+        timings=QUICK,
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
+
+
+@pytest.fixture(scope="session")
+def redis(settings: Settings) -> Redis:
+    """The cache instance."""
+    return Redis.from_url(settings.cache_redis_url)
+
+
+@pytest.fixture
+def make_store(app: Flask) -> Callable[..., Store]:
+    """Make an ordinary store with a host of its own: ``<slug>.localhost``."""
+    from app.domain.stores.actions import create_store
+
+    def make(**facts: object) -> Store:
+        slug = str(facts.pop("slug", None) or f"s{new_token()[:10]}")
+        values: dict[str, object] = {"name": "Duka la Majaribio", "code_prefix": "KT"} | facts
+        with platform_session() as session:
+            store_id = create_store(session, slug=slug, host_suffix=".localhost", **values)  # type: ignore[arg-type]
+            store = session.get_one(Store, store_id)
+            session.expunge(store)
+        return store
+
+    return make
+
+
+@pytest.fixture
+def store(make_store: Callable[..., Store]) -> Store:
+    """Our store."""
+    return make_store(accepts_pay_on_delivery=True)
+
+
+@pytest.fixture
+def theirs(make_store: Callable[..., Store]) -> Store:
+    """Another store, whose rows we must never see."""
+    return make_store(name="Duka Jirani", code_prefix="DJ")
+
+
+@pytest.fixture
+def session(app: Flask, store: Store) -> Iterator[Session]:
+    """A session inside ``store``."""
+    with app.app_context():
+        token = current_store.set(store.id)
+        yield db.session()
+        db.session.remove()
+        current_store.reset(token)
+
+
+@pytest.fixture
+def client(app: Flask, store: Store) -> FlaskClient:
+    """A browser without JavaScript on our store's host, on an address of its own."""
+    return store_client(app, store)
+
+
+def store_client(app: Flask, store: Store) -> FlaskClient:
+    """A client that asks as a browser on this store's page would."""
+    client = app.test_client()
+    host = f"{store.slug}.localhost:8000"
+    client.environ_base |= {
+        "HTTP_HOST": host,
+        "SERVER_NAME": host.partition(":")[0],
+        "wsgi.url_scheme": "https",
+        "HTTP_SEC_FETCH_SITE": "same-origin",
+        "REMOTE_ADDR": f"127.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}",
+    }
+    return client
+
+
+def random_key() -> str:
+    """32 random bytes as the environment wants them."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
