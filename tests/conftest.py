@@ -25,7 +25,7 @@ from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import create_app
-from app.db.engine import db, platform_session
+from app.db.engine import db, dispose_platform_engine, platform_session
 from app.db.tenancy import current_store
 from app.domain.stores.models import Store
 from app.ids import new_token
@@ -162,8 +162,13 @@ def settings(database: Database, valkey: Valkey, home: Path) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def app(settings: Settings) -> Flask:
-    return create_app(settings)
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application of a web process, in this process."""
+    application = create_app(settings)
+    yield application
+    with application.app_context():
+        db.engine.dispose()
+    dispose_platform_engine()
 
 
 @pytest.fixture(scope="session")

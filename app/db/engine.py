@@ -45,6 +45,14 @@ def open_platform_engine(url: str, *, pooled: bool, limits: str) -> Engine:
     return engine
 
 
+def dispose_platform_engine() -> None:
+    """Close the platform role's connections, when a process ends."""
+    global _platform
+    if _platform is not None:
+        _platform.kw["bind"].dispose()
+    _platform = None
+
+
 @contextmanager
 def platform_session() -> Iterator[Session]:
     """A transaction as dukani_platform: commits at the end, rolls back on an error.
