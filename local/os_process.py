@@ -14,6 +14,7 @@ from pathlib import Path
 
 MARKER = "DUKANI_STACK"
 PR_SET_PDEATHSIG = 1
+WIDEST = 300  # characters of a log's line worth showing: a failed statement may be very long
 
 
 class StopRequested(Exception):
@@ -186,4 +187,4 @@ def tail(path: Path, lines: int = 15) -> str:
         text = path.read_text(errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(line[:WIDEST] for line in text.splitlines()[-lines:])

@@ -379,7 +379,9 @@ class Stack:
             table = connection.execute("SELECT to_regclass('app.stores') IS NOT NULL").fetchone()
             if not table or not table[0]:
                 return False
-            return connection.execute("SELECT 1 FROM app.stores LIMIT 1").fetchone() is not None
+            # Store 0 is the platform itself, made by the first migration.
+            found = connection.execute("SELECT 1 FROM app.stores WHERE id <> 0 LIMIT 1")
+            return found.fetchone() is not None
 
     def _end_leftovers(self) -> None:
         """End what a stack of this home left behind when it was killed outright.

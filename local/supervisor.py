@@ -59,7 +59,7 @@ def _run(options: argparse.Namespace) -> int:
     stack.start()
     try:
         _say(f"Ready after {time.monotonic() - began:.1f} s")
-        print("\n".join(["", *_where(stack), *_who(home), "", "Ctrl-C stops everything."]))
+        print("\n".join(["", *_where(stack), *_who(stack), "", "Ctrl-C stops everything."]))
         sys.stdout.flush()
         while not os_process.stop_requested():
             stack.tick()
@@ -118,27 +118,28 @@ def _where(stack: Stack) -> list[str]:
     ]
 
 
-def _who(home: Home) -> list[str]:
-    """Stores and sign-ins of the demo, from the file that the seed wrote."""
+def _who(stack: Stack) -> list[str]:
+    """Stores and sign-ins of the demo, from the file that the seed wrote.
+
+    The addresses there are those of the first start; the port may be another one today.
+    """
     try:
-        demo = json.loads(home.demo_file.read_text())
-    except (OSError, ValueError):
+        stores = json.loads(stack.home.demo_file.read_text())["stores"]
+    except (OSError, ValueError, KeyError):
         return []
-    return ["", *_lines(demo), f"  (also in {home.demo_file})"]
+    lines = []
+    for store in stores:
+        address = f"http://{store.get('slug')}.localhost:{stack.port}/"
+        lines += ["", f"  {store.get('name')}   {address}"]
+        lines += [f"    {_sign_in(person)}" for person in store.get("staff", ())]
+    note = f"  Sign-ins are also in {stack.home.demo_file}; codes by SMS show on the phone."
+    return [*lines, "", note]
 
 
-def _lines(value: object, indent: str = "  ") -> list[str]:
-    """A small JSON document as indented text, one line for each flat record."""
-    if isinstance(value, dict):
-        flat = {k: v for k, v in value.items() if not isinstance(v, dict | list)}
-        deep = {k: v for k, v in value.items() if isinstance(v, dict | list)}
-        lines = [indent + "   ".join(f"{k} {v}" for k, v in flat.items())] if flat else []
-        for name, inner in deep.items():
-            lines += [f"{indent}{name}:", *_lines(inner, indent + "  ")]
-        return lines
-    if isinstance(value, list):
-        return [line for inner in value for line in _lines(inner, indent)]
-    return [f"{indent}{value}"]
+def _sign_in(person: Mapping[str, str]) -> str:
+    said = [person.get(part, "") for part in ("role", "name", "phone", "email", "password")]
+    widths = (10, 18, 14, 32, 0)
+    return " ".join(f"{text:<{width}}" for text, width in zip(said, widths, strict=True)).rstrip()
 
 
 def _say(line: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, abort, g, request
 
 from sandbox import daraja, graph, pages, sim, sms
 from sandbox.world import Call, World, world
@@ -25,8 +25,23 @@ def create_app(keep: str | None = None) -> Flask:
     app.register_blueprint(sms.bp, url_prefix="/sms")
     app.register_blueprint(sim.bp, url_prefix="/_sim")
     app.register_blueprint(pages.bp)
+    app.before_request(_refuse_other_sites)
+    app.before_request(_read)
     app.after_request(_remember)
     return app
+
+
+def _refuse_other_sites() -> None:
+    """A page of some other site in the same browser must not press our buttons."""
+    foreign = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
+    if request.method == "POST" and foreign:
+        abort(403)
+
+
+def _read() -> None:
+    """Read the body once, before a form is parsed out of it; too large is answered 413."""
+    g.body = b""
+    g.body = request.get_data(cache=True)
 
 
 def _remember(response: Response) -> Response:
@@ -40,7 +55,7 @@ def _remember(response: Response) -> Response:
                 at=here.clock.now(),
                 method=request.method,
                 path=path,
-                body=request.get_data(cache=True, as_text=True)[:KEPT_BODY],
+                body=g.body[:KEPT_BODY].decode("utf-8", "replace"),
                 status=response.status_code,
                 answer=answer[:KEPT_BODY],
             )

@@ -320,7 +320,9 @@ def known_fields() -> Iterable[str]:
 
 def choices(name: str) -> tuple[str, ...]:
     """The words a field can have, or nothing when it takes more than a list of words."""
-    check = CHECKS[name]
+    check = CHECKS.get(name)
+    if check is None:
+        return ()
     if check is _truth:
         return ("yes", "no")
     if check is _revoked:

@@ -86,14 +86,6 @@ def _headers(response: Response) -> Response:
     return response
 
 
-@bp.before_request
-def _own_pages_only() -> None:
-    """A form on some other site must not press our buttons."""
-    foreign = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
-    if request.method == "POST" and foreign:
-        abort(403)
-
-
 @bp.app_template_filter("people")
 def _people(msisdn: str) -> str:
     return to_people(msisdn) if len(msisdn) == 12 and msisdn.startswith("254") else f"+{msisdn}"

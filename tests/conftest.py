@@ -21,6 +21,7 @@ from alembic import command
 from alembic.config import Config
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
 from redis import Redis
 from sqlalchemy.orm import Session
 
@@ -33,7 +34,9 @@ from app.timings import Timings
 from config import Settings, postgres_url
 from local.postgres import Postgres
 from local.roles import create_roles
+from local.stack import Stack
 from local.valkey import Valkey
+from tests.world import World
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED_DIR") or ROOT.parent / "shared")
@@ -239,3 +242,68 @@ def store_client(app: Flask, store: Store) -> FlaskClient:
 def random_key() -> str:
     """32 random bytes as the environment wants them."""
     return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+# -- the whole product, running ---------------------------------------------------------
+
+QUICK_ENV = {
+    "CONFIRM_DELAYS": "0,0.2,0.4,0.8",
+    "CONFIRM_EVERY_SECONDS": "1",
+    "CONFIRM_FOR_SECONDS": "6",
+    "FIRST_CHECK_SECONDS": "1",
+    "CHECK_EVERY_SECONDS": "1",
+    "CHECK_UNTIL_SECONDS": "10",
+    "LATE_CHECK_DELAYS": "2,4",
+    "GIVE_UP_SECONDS": "15",
+    "SENDING_LOST_SECONDS": "3",
+    "RESEND_AFTER_UNKNOWN_SECONDS": "3",
+    "PROMPT_SECONDS": "6",
+    "LEASE_SECONDS": "4",
+    "VISIBILITY_SECONDS": "4",
+    "RETRY_SECONDS": "0.5",
+}
+
+
+@pytest.fixture(scope="session")
+def stack(home: Path) -> Iterator[Stack]:
+    """Web, three workers, relay and sandbox as separate processes, with short waits."""
+    folder = home / "stack"
+    folder.mkdir()
+    with Stack(folder, fast=True, seed=False, env=QUICK_ENV, workers=1) as running:
+        yield running
+        running.remove()
+
+
+@pytest.fixture(scope="session")
+def world(stack: Stack) -> World:
+    """The running product seen from outside: stores, shoppers' phones, staff, SQL."""
+    return World(stack)
+
+
+@pytest.fixture(autouse=True)
+def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that bends the sandbox leaves it straight for the next one."""
+    yield
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").straighten()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One headless Chromium for this test process."""
+    path = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
+    flags = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+             " --disable-component-update --disable-sync").split()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A shopper's phone: 360×740, a new profile."""
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, locale="en-KE")
+    context.set_default_timeout(10_000)
+    yield context.new_page()
+    context.close()

@@ -28,7 +28,10 @@ _platform: sessionmaker[Session] | None = None
 
 def engine_options(*, pooled: bool, limits: str) -> dict[str, Any]:
     """Options for one process. ``limits`` are Postgres settings given at connect."""
-    options: dict[str, Any] = {"connect_args": {"options": limits, "connect_timeout": 5}}
+    options: dict[str, Any] = {
+        "connect_args": {"options": limits, "connect_timeout": 5},
+        "hide_parameters": True,  # an error's text must not carry what somebody typed
+    }
     if pooled:
         # use_lifo keeps few connections warm; pre_ping survives a restarted Postgres.
         options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_use_lifo": True, "pool_timeout": 5}

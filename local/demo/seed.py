@@ -298,8 +298,8 @@ class _Loader:
         self.variants = variants
         self.riders = riders
         self.rows: dict[Any, list[dict[str, Any]]] = {m: [] for m in (
-            Order, OrderLine, OrderEvent, PaymentIntent, PaymentAttempt, LedgerTx, LedgerEntry, StockMovement)}
-        self.moves: list[tuple[str, dict[str, Any]]] = []
+            Order, OrderLine, OrderEvent, PaymentIntent, LedgerTx, LedgerEntry, StockMovement)}
+        self.moves: list[tuple[Any, dict[str, Any]]] = []
         self.sold: Counter[UUID] = Counter()
         self.by_number: dict[int, UUID] = {}
         self.links: list[dict[str, Any]] = []
@@ -378,15 +378,16 @@ class _Loader:
 
     def _attempt(self, order_id: UUID, intent_id: UUID, past: PastOrder, attempt: PastAttempt) -> UUID:
         attempt_id, token = new_id(), new_token()
-        self.rows[PaymentAttempt].append({
-            "id": attempt_id, "intent_id": intent_id, "order_id": order_id, "status": "created", "amount_cents": past.total_cents,
+        # One open attempt per order: each is written and ended before the next one begins.
+        self.moves.append((insert(PaymentAttempt), {
+            "store_id": bound_store(), "id": attempt_id, "intent_id": intent_id, "order_id": order_id, "status": "created", "amount_cents": past.total_cents,
             "phone_sealed": vault().seal(past.customer.phone, store_id=bound_store(), column="payment_attempts.phone"),
             "phone_lookup": self.customers[past.customer.phone]["phone_lookup"], "account_reference": new_reference(8),
             "token_hash": token_hash(token),
             "token_sealed": vault().seal(token, store_id=bound_store(), column="payment_attempts.token"),
             "created_at": attempt.started_at, "sent_at": attempt.started_at, "prompted_at": attempt.started_at,
             "checks": 0,
-        })
+        }))
         where = " WHERE store_id = app.store_id() AND id = :id"
         for status in ("sending", "awaiting_customer"):
             self.moves.append((f"UPDATE app.payment_attempts SET status = '{status}'{where}", {"id": attempt_id}))  # noqa: S608
@@ -411,7 +412,7 @@ class _Loader:
             if rows:
                 self.session.execute(insert(model), rows)
         for statement, values in self.moves:
-            self.session.execute(text(statement), values)
+            self.session.execute(text(statement) if isinstance(statement, str) else statement, values)
         self.session.flush()
 
     def link(self, order_number: int | None, cart_id: UUID) -> None:

@@ -24,7 +24,7 @@
       if (!row) return;
       for (const place of ["#price .price", "#bar-sum .price"]) {
         const node = document.querySelector(place);
-        if (node) node.lastChild.textContent = "\u00a0" + row[1];
+        if (node) node.lastChild.textContent = row[1];
       }
       const shot = row[4] && $("shot-" + row[4]);
       if (shot) $("gallery").scrollTo({ left: shot.offsetLeft - $("gallery").offsetLeft });

@@ -114,7 +114,11 @@ def get_area_page(
         promise=promise,
         promise_text=promise_words(promise, at),
         order_by=terms.cutoff,
-        picks=pick(listing.cards, found.area.slug, queries.favourites(session, found.area.slug)),
+        picks=pick(
+            listing.cards,
+            found.area.slug,
+            queries.favourites(session, found.area.slug),
+        ),
         in_stock=listing.count,
         lowest_cents=listing.lowest_cents,
         categories=queries.stocked_categories(session),
@@ -128,10 +132,10 @@ def get_area_page(
 
 
 def pick(cards: Sequence[Card], area_slug: str, bought: dict[str, int]) -> list[Card]:
-    """The four to show: what this area bought most, then in an order of the area's own.
+    """The few to show: what this area bought most, then in an order of the area's own.
 
     The order is the same every day, and another one for another area, so that two areas'
-    pages do not show the same four.
+    pages do not show the same few.
     """
 
     def place(card: Card) -> tuple[int, int]:

@@ -34,7 +34,9 @@ bp = desk("office_insights", __name__, "/dash/<store>/insights")
 def sales() -> ResponseReturnValue:
     """Today's orders, and last week's by this time of day."""
     sold, last_week = sold_today_and_last_week(db.session(), utcnow())
-    return render_template("backoffice/insight_sales.html", sold=sold, last_week=last_week)
+    return render_template(
+        "backoffice/insight_sales.html", sold=sold, last_week=last_week, area_name=area_name
+    )
 
 
 @bp.get("/areas")

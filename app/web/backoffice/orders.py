@@ -13,6 +13,7 @@ from app.db.engine import db
 from app.db.tenancy import bound_store
 from app.domain.errors import NotFound
 from app.domain.orders import actions, story
+from app.domain.orders.events import words
 from app.domain.orders.models import Order
 from app.domain.orders.queries import (
     areas_on_board,
@@ -264,6 +265,7 @@ def _order_context(order_id: UUID, phone: str | None = None) -> dict[str, object
         "money": money,
         "messages": story.messages_of(session, order),
         "events": timeline(session, order),
+        "event_words": words,
         "order_number": orders_of(session, order.customer_id),
         "masked_phone": masked(order.customer.phone),
         "phone": national(phone) if phone else None,

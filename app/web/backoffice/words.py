@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.clock import nairobi, utcnow
-from app.domain.orders.models import Order
+from app.domain.messaging.models import Message
+from app.domain.orders.models import Order, OrderEvent
 from app.domain.orders.queries import area_name, due_cents, is_at_risk
 from app.domain.orders.states import TO_PACK, OrderStatus
 from app.i18n import gettext as _
@@ -39,6 +40,21 @@ ROLE_WORDS = {
     "rider": gettext_lazy("Rider"),
     "accountant": gettext_lazy("Accountant"),
     "support": gettext_lazy("Support"),
+}
+
+CHANNEL_WORDS = {
+    "web": gettext_lazy("web"),
+    "staff": "",
+    "mpesa": "M-Pesa",
+    "whatsapp": "WhatsApp",
+    "sms": "SMS",
+}
+MESSAGE_WORDS = {
+    "queued": gettext_lazy("waiting to be sent"),
+    "sending": gettext_lazy("being sent"),
+    "sent": gettext_lazy("sent"),
+    "delivered": gettext_lazy("delivered"),
+    "unknown": gettext_lazy("perhaps sent"),
 }
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -160,6 +176,20 @@ def next_step(order: Order) -> str:
             return ""
 
 
+def who(event: OrderEvent) -> str:
+    """Who did it and through what: ``Achieng``, ``Dukani, M-Pesa``, ``Faith, web``."""
+    name = _("Dukani") if event.actor == "system" else event.actor
+    channel = CHANNEL_WORDS.get(event.channel, event.channel)
+    return f"{name}, {channel}" if channel else name
+
+
+def message_status(message: Message) -> str:
+    """What became of a message, in a word or with the provider's reason."""
+    if message.status == "failed":
+        return _("not sent: %(why)s", why=message.error or _("no reason given"))
+    return str(MESSAGE_WORDS.get(message.status, message.status))
+
+
 def waits_since(order: Order) -> datetime | None:
     """Since when the next step waits for somebody."""
     match order.status:
@@ -187,6 +217,8 @@ WORDS = {
     "column_time": column_time,
     "initials": initials,
     "next_step": next_step,
+    "who": who,
+    "message_status": message_status,
     "waits_since": waits_since,
     "review_words": item_words,
     "review_actions": item_actions,

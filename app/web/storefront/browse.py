@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from app.addresses import store_url
 from app.db.engine import db
 from app.domain.catalog import queries
-from app.domain.catalog.queries import PAGE_SIZE, ProductPage, VariantView
+from app.domain.catalog.queries import PAGE_SIZE, OptionValue, ProductPage, VariantView
 from app.domain.delivery.queries import area_name, fee_preview
 from app.domain.errors import AreaNotServed, BelowMinimumOrder
 from app.i18n import current_locale
@@ -98,6 +98,19 @@ class Asked:
         return self.path + (f"?{urlencode(kept)}" if kept else "")
 
 
+@dataclass(frozen=True)
+class Pick:
+    """One thing to choose on a product's page: its name and the values it can have."""
+
+    name: str
+    choices: list[OptionValue]
+
+    @property
+    def has_pictures(self) -> bool:
+        """Tiles help when the values look different; one photo for all of them does not."""
+        return sum(value.picture is not None for value in self.choices) > 1
+
+
 def home_page() -> ResponseReturnValue:
     """The shop window. ``/`` belongs to the front door, which knows a store's host from ours."""
     page = queries.home_page(db.session())
@@ -145,15 +158,7 @@ def search() -> ResponseReturnValue:
 def product(slug: str) -> ResponseReturnValue:
     page = queries.product_page(db.session(), slug)
     chosen = page.choose(_wanted())
-    picks = [
-        {
-            "name": name,
-            "values": values,
-            "has_pictures": at == 0 and sum(v.picture is not None for v in values) > 1,
-        }
-        for at, name in enumerate(page.options)
-        for values in [page.values_of(at, chosen)]
-    ]
+    picks = [Pick(name, page.values_of(at, chosen)) for at, name in enumerate(page.options)]
     return _public(
         "storefront/product.html",
         page=page,

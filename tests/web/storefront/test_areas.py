@@ -5,12 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import combinations
 
 import pytest
-from flask.testing import FlaskClient
+from flask import Flask
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app.clock import utcnow
 from app.domain.catalog.models import Product
@@ -19,6 +21,8 @@ from app.domain.delivery.queries import fee_preview
 from app.domain.orders.states import OrderStatus
 from app.domain.stores.models import Store
 from tests.insight_rows import add_area, add_category, add_order, add_product, set_stock
+
+Visit = Callable[[str], TestResponse]
 
 
 @pytest.fixture
@@ -36,17 +40,28 @@ def stocked(session: Session, store: Store) -> Session:
     return session
 
 
-def page_of(client: FlaskClient, path: str) -> str:
-    answer = client.get(path)
+@pytest.fixture
+def visit(app: Flask, store: Store) -> Visit:
+    """Open a path on our store's host."""
+    return visitor(app, store)
+
+
+def visitor(app: Flask, store: Store) -> Visit:
+    client, base_url = app.test_client(), f"https://{store.slug}.localhost:8000"
+    return lambda path: client.get(path, base_url=base_url)
+
+
+def page_of(visit: Visit, path: str) -> str:
+    answer = visit(path)
     assert answer.status_code == 200, path
     return html.unescape(answer.text)
 
 
 @pytest.mark.row("N77")
 def test_the_page_shows_the_fee_that_is_charged_and_goods_in_stock(
-    client: FlaskClient, stocked: Session, store: Store
+    visit: Visit, stocked: Session, store: Store
 ) -> None:
-    page = page_of(client, "/areas/kilimani/watches")
+    page = page_of(visit, "/areas/kilimani/watches")
 
     preview = fee_preview(stocked, store, "kilimani", basket_cents=1_850_00)
     assert preview.fee_cents == 250_00
@@ -63,11 +78,11 @@ def test_the_page_shows_the_fee_that_is_charged_and_goods_in_stock(
 
 
 @pytest.mark.row("N77")
-def test_a_changed_fee_is_on_the_page_at_once(client: FlaskClient, stocked: Session) -> None:
+def test_a_changed_fee_is_on_the_page_at_once(visit: Visit, stocked: Session) -> None:
     stocked.query(DeliveryArea).filter_by(area="kilimani").one().fee_cents = 300_00
     stocked.commit()
 
-    assert "<dd>KES\u00a0300</dd>" in page_of(client, "/areas/kilimani")
+    assert "<dd>KES\u00a0300</dd>" in page_of(visit, "/areas/kilimani")
 
 
 @pytest.mark.row("N77")
@@ -81,31 +96,29 @@ def test_a_changed_fee_is_on_the_page_at_once(client: FlaskClient, stocked: Sess
         "/areas/karen/watches",
     ],
 )
-def test_no_facts_no_page(client: FlaskClient, stocked: Session, path: str) -> None:
-    assert client.get(path).status_code == 404
+def test_no_facts_no_page(visit: Visit, stocked: Session, path: str) -> None:
+    assert visit(path).status_code == 404
 
 
 @pytest.mark.row("N77")
-def test_few_goods_are_shown_and_kept_out_of_the_index(
-    client: FlaskClient, stocked: Session
-) -> None:
-    assert '<meta name="robots" content="noindex">' in page_of(client, "/areas/kilimani/clocks")
+def test_few_goods_are_shown_and_kept_out_of_the_index(visit: Visit, stocked: Session) -> None:
+    assert '<meta name="robots" content="noindex">' in page_of(visit, "/areas/kilimani/clocks")
 
     for variant in stocked.query(Product).filter_by(slug="wall-clock").one().variants:
         set_stock(stocked, variant, 0)
     stocked.commit()
-    page = page_of(client, "/areas/kilimani/clocks")
+    page = page_of(visit, "/areas/kilimani/clocks")
     assert "Desk clock" in page
     assert "Wall clock" not in page
 
     for variant in stocked.query(Product).filter_by(slug="desk-clock").one().variants:
         set_stock(stocked, variant, 0)
     stocked.commit()
-    assert client.get("/areas/kilimani/clocks").status_code == 404
+    assert visit("/areas/kilimani/clocks").status_code == 404
 
 
 @pytest.mark.row("N77", "I11")
-def test_deliveries_are_counted_only_from_five_on(client: FlaskClient, stocked: Session) -> None:
+def test_deliveries_are_counted_only_from_five_on(visit: Visit, stocked: Session) -> None:
     for n in range(4):
         add_order(
             stocked,
@@ -115,7 +128,7 @@ def test_deliveries_are_counted_only_from_five_on(client: FlaskClient, stocked: 
             delivered_after=timedelta(minutes=70),
         )
     stocked.commit()
-    assert "delivered here" not in page_of(client, "/areas/kilimani")
+    assert "delivered here" not in page_of(visit, "/areas/kilimani")
 
     add_order(
         stocked,
@@ -126,15 +139,13 @@ def test_deliveries_are_counted_only_from_five_on(client: FlaskClient, stocked: 
     )
     stocked.commit()
 
-    page = page_of(client, "/areas/kilimani")
+    page = page_of(visit, "/areas/kilimani")
     assert "<dt>delivered here in 90 days</dt><dd>5</dd>" in page
     assert "Middle of the last 90 days, 5 deliveries to Kilimani." in page
 
 
 @pytest.mark.row("N77")
-def test_no_two_pages_say_nearly_the_same(
-    client: FlaskClient, session: Session, store: Store
-) -> None:
+def test_no_two_pages_say_nearly_the_same(visit: Visit, session: Session, store: Store) -> None:
     """Of the words on two indexed pages at most seven in ten, taken three by three, are shared."""
     kinds = {"watches": "watch", "clocks": "clock", "radios": "radio"}
     for slug, noun in kinds.items():
@@ -146,7 +157,7 @@ def test_no_two_pages_say_nearly_the_same(
         add_area(session, area, (200 + 10 * n) * 100)
     session.commit()
     paths = [f"/areas/{area}{rest}" for area in areas for rest in ("", *(f"/{k}" for k in kinds))]
-    pages = {path: _shingles(page_of(client, path)) for path in paths}
+    pages = {path: _shingles(page_of(visit, path)) for path in paths}
 
     alike = {
         (one, other): round(len(pages[one] & pages[other]) / len(pages[one] | pages[other]), 2)
@@ -163,8 +174,8 @@ def _shingles(page: str) -> set[tuple[str, ...]]:
     return {tuple(words[n : n + 3]) for n in range(len(words) - 2)}
 
 
-def test_every_area_is_listed_with_its_fee(client: FlaskClient, stocked: Session) -> None:
-    page = page_of(client, "/areas")
+def test_every_area_is_listed_with_its_fee(visit: Visit, stocked: Session) -> None:
+    page = page_of(visit, "/areas")
 
     assert re.findall(r'<a href="/areas/([a-z-]+)"', page) == ["hurlingham", "kilimani"]
     assert "KES\u00a0270" in page
@@ -172,12 +183,12 @@ def test_every_area_is_listed_with_its_fee(client: FlaskClient, stocked: Session
 
 @pytest.mark.row("N76")
 def test_breadcrumbs_cannot_break_out_of_their_block(
-    client: FlaskClient, stocked: Session, store: Store
+    visit: Visit, stocked: Session, store: Store
 ) -> None:
     stocked.get_one(Store, store.id).name = "Duka </script><script>alert(1)</script>"
     stocked.commit()
 
-    page = client.get("/areas/kilimani/watches").text
+    page = visit("/areas/kilimani/watches").text
 
     assert "<script>alert" not in page
     block = re.search(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
@@ -188,31 +199,30 @@ def test_breadcrumbs_cannot_break_out_of_their_block(
 
 
 @pytest.mark.row("N75")
-def test_robots_and_sitemap_are_served(client: FlaskClient, stocked: Session) -> None:
-    robots = client.get("/robots.txt")
+def test_robots_and_sitemap_are_served(visit: Visit, stocked: Session) -> None:
+    robots = visit("/robots.txt")
     assert robots.status_code == 200
     assert "Disallow: /checkout" in robots.text
     address = re.search(r"^Sitemap: (\S+)$", robots.text, re.MULTILINE)
     assert address is not None
     assert address[1].endswith("/sitemap.xml")
 
-    sitemap = client.get("/sitemap.xml")
+    sitemap = visit("/sitemap.xml")
     assert sitemap.content_type.startswith("application/xml")
     paths = re.findall(r"<loc>https?://[^/]+(/[^<]*)</loc>", sitemap.text)
     assert "/areas/kilimani/watches" in paths
     assert "/areas/kilimani/clocks" not in paths  # two clocks are too few
     for path in paths:
-        assert client.get(path).status_code == 200, path
-    assert client.get("/sitemap-4.xml").status_code == 404
+        assert visit(path).status_code == 200, path
+    assert visit("/sitemap-4.xml").status_code == 404
 
 
 @pytest.mark.row("N75")
 def test_another_stores_goods_are_not_in_it(
-    client: FlaskClient, stocked: Session, theirs: Store, app: object
+    app: Flask, visit: Visit, stocked: Session, theirs: Store
 ) -> None:
-    from tests.conftest import store_client
+    visit_theirs = visitor(app, theirs)
 
-    other = store_client(app, theirs)  # type: ignore[arg-type]
-
-    assert "steel-watch" not in other.get("/sitemap.xml").text
-    assert other.get("/areas/kilimani").status_code == 404
+    assert "steel-watch" in visit("/sitemap.xml").text
+    assert "steel-watch" not in visit_theirs("/sitemap.xml").text
+    assert visit_theirs("/areas/kilimani").status_code == 404
