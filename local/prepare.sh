@@ -154,7 +154,7 @@ prepare() {
 }
 
 install_packages() {
-    if uv_works && patiently uv pip install --quiet --python "$PYTHON_IN_VENV" \
+    if uv_works && patiently uv pip install --quiet --compile-bytecode --python "$PYTHON_IN_VENV" \
         --require-hashes -r "$ROOT/$1" >"$ROOT/var/prepare.log" 2>&1; then
         return 0
     fi

@@ -49,7 +49,7 @@ class Step:
     name: str
     command: tuple[str, ...]
     says: str = ""
-    when: str = ""  # "" always, or "no store"
+    when: str = ""  # "" always, "not migrated", or "no store"
     hide: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
 

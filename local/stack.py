@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 
@@ -358,6 +359,8 @@ class Stack:
 
     def _run_steps(self, plan: Plan) -> None:
         for step in plan.steps if self._steps else ():
+            if step.when == "not migrated" and self._is_migrated():
+                continue
             if step.when == "no store":
                 if not self._seed or self._has_stores():
                     continue
@@ -373,9 +376,23 @@ class Stack:
         """Exists while the demo is being made, so that half a demo is never taken for one."""
         return self.home.root / "seeding"
 
-    def _has_stores(self) -> bool:
+    def _look(self) -> psycopg.Connection[tuple[Any, ...]]:
         url = self.superuser_url or self.env["DATABASE_MIGRATOR_URL"]
-        with psycopg.connect(url, connect_timeout=10) as connection:
+        return psycopg.connect(url, connect_timeout=10)
+
+    def _is_migrated(self) -> bool:
+        """Whether the database is at the newest migration: asked here because it is quicker
+        than starting the whole product to find nothing to do."""
+        newest = newest_migrations()
+        with self._look() as connection:
+            table = connection.execute("SELECT to_regclass('app.alembic_version') IS NOT NULL")
+            if table.fetchone() != (True,):
+                return False
+            found = connection.execute("SELECT version_num FROM app.alembic_version").fetchall()
+            return {str(row[0]) for row in found} == newest
+
+    def _has_stores(self) -> bool:
+        with self._look() as connection:
             table = connection.execute("SELECT to_regclass('app.stores') IS NOT NULL").fetchone()
             if not table or not table[0]:
                 return False
@@ -405,6 +422,16 @@ class Stack:
             },
         }
         write_private(self.home.running_file, json.dumps(about, indent=1) + "\n")
+
+
+def newest_migrations(folder: Path = CHECKOUT / "migrations" / "versions") -> set[str]:
+    """The revisions that no other one follows; more than one means two were written at once."""
+    revisions, followed = set(), set()
+    for file in folder.glob("*.py"):
+        text = file.read_text()
+        revisions |= set(re.findall(r"""(?m)^revision\b[^=]*= *["'](\w+)""", text))
+        followed |= set(re.findall(r"""(?m)^down_revision\b[^=]*= *["'](\w+)""", text))
+    return revisions - followed
 
 
 def _asks_superuser(url: str) -> bool:

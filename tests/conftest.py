@@ -275,9 +275,11 @@ def stack(home: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
-def world(stack: Stack) -> World:
+def world(stack: Stack) -> Iterator[World]:
     """The running product seen from outside: stores, shoppers' phones, staff, SQL."""
-    return World(stack)
+    made = World(stack)
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

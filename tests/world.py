@@ -73,6 +73,14 @@ class World:
         self.sandbox = httpx.Client(base_url=f"http://127.0.0.1:{stack.sandbox_port}", timeout=30, trust_env=False)
         assert stack.superuser_url is not None
         self.superuser_url = stack.superuser_url
+        self._shoppers: list[Shopper] = []
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for shopper in self._shoppers:
+            shopper.http.close()
+        self._shoppers.clear()
+        self.sandbox.close()
 
     # -- stores -------------------------------------------------------------------------
 
@@ -95,7 +103,9 @@ class World:
 
     def shopper(self, shop: Shop, *, address: str | None = None) -> Shopper:
         """A new phone browsing this shop."""
-        return Shopper(self, shop, address=address)
+        made = Shopper(self, shop, address=address)
+        self._shoppers.append(made)
+        return made
 
     # -- the sandbox --------------------------------------------------------------------
 
@@ -103,7 +113,10 @@ class World:
         self.sandbox.post("/_sim/faults", json=order).raise_for_status()
 
     def straighten(self) -> None:
-        """End every fault and put the sandbox's clock back to normal speed."""
+        """End every fault, put the sandbox's clock back to normal speed, close the phones."""
+        for shopper in self._shoppers:
+            shopper.http.close()
+        self._shoppers.clear()
         self.sandbox.post("/_sim/faults", json={"clear": True})
         self.sandbox.post("/_sim/clock", json={"speed": 1})
 
@@ -210,10 +223,6 @@ class Shopper:
             "SELECT * FROM app.orders WHERE token_hash = sha256(convert_to(%s, 'UTF8'))", token
         )[0]
         return Purchase(self, f"/o/{token}", row["code"], row)
-
-    def close(self) -> None:
-        self.http.close()
-
 
 @dataclass
 class Purchase:

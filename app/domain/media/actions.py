@@ -17,7 +17,7 @@ from obstore.store import LocalStore
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from app.domain.errors import DomainError
-from app.domain.media.tints import tint_of
+from app.domain.media.tints import tint_of, without_ground
 from app.i18n import gettext_lazy as _
 from app.ids import new_token
 
@@ -51,6 +51,8 @@ def store_picture(image: Image.Image | bytes, *, media_dir: str) -> StoredPictur
     Raises PictureRefused for bytes that are not a picture we accept.
     """
     picture = read_picture(image) if isinstance(image, bytes) else image
+    if not picture.has_transparency_data:
+        picture = without_ground(picture)
     picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
     key = new_token()
     bucket = _bucket(media_dir)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import colorsys
 import math
 
-from PIL import Image
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 HUE_STEPS = 16
 PLAIN, SOFT, DARK, STRONG = range(4)
@@ -57,6 +57,74 @@ def tint_of(image: Image.Image) -> int:
     if colourfulness < 0.04:
         return step * 4 + PLAIN
     return step * 4 + (STRONG if colourfulness > 0.45 else SOFT)
+
+
+def without_ground(image: Image.Image) -> Image.Image:
+    """The picture with a flat, pale, tinted ground taken away: the thing stands on our tint.
+
+    Only what is connected to the corners goes, so a white dial stays white; a soft shadow on
+    the ground becomes a real one. A picture whose edge is not one pale colour comes back as it
+    was, and so does one on plain white: too many things are white themselves.
+    """
+    picture = image.convert("RGB")
+    ground = _flat_ground(picture)
+    if ground is None or min(ground) > _WHITE:
+        return image
+    # How bright each pixel is beside the ground, by channel: 255 is the ground itself.
+    bands = [
+        band.point([min(255, round(value * 255 / ground[at])) for value in range(256)])
+        for at, band in enumerate(picture.split())
+    ]
+    darkest = ImageChops.darker(ImageChops.darker(bands[0], bands[1]), bands[2])
+    lightest = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
+    is_even = ImageChops.difference(lightest, darkest).point(lambda v: 255 if v <= _SAME else 0)
+    is_bright = darkest.point(lambda value: 255 if value >= _SHADE else 0)
+    is_ground = ImageChops.darker(is_even, is_bright)
+    # Filling is slow, so it happens on a small copy; the full size says where the edges are.
+    small = is_ground.resize(_FILL, Image.Resampling.NEAREST)
+    for corner in ((0, 0), (_FILL[0] - 1, 0), (0, _FILL[1] - 1), (_FILL[0] - 1, _FILL[1] - 1)):
+        if small.getpixel(corner) == 255:
+            ImageDraw.floodfill(small, corner, 128)
+    outside = small.point(lambda value: 255 if value == 128 else 0).filter(ImageFilter.MaxFilter(3))
+    gone = ImageChops.darker(is_ground, outside.resize(picture.size, Image.Resampling.NEAREST))
+    # One pixel more, softly: where thing and ground were mixed there would be a pale rim.
+    rim = gone.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.BoxBlur(1))
+    shadow = darkest.point([0 if 255 - value <= _SAME else 255 - value for value in range(256)])
+    alpha = Image.composite(shadow, ImageChops.invert(rim), gone)
+    cut = Image.composite(Image.new("RGB", picture.size), picture, gone).convert("RGBA")
+    cut.putalpha(alpha)
+    return cut
+
+
+_FILL = (240, 240)
+_SAME = 7  # levels of 255 that JPEG noise and resampling may add
+_SHADE = 175  # darker than this beside the ground is a thing, not a shadow
+_WHITE = 250
+
+
+def _flat_ground(picture: Image.Image) -> tuple[int, int, int] | None:
+    """The one pale colour all around the picture, or None."""
+    width, height = picture.size
+    if min(width, height) < 32:
+        return None
+    edges = [
+        picture.crop(box)
+        for box in (
+            (0, 0, width, 2),
+            (0, height - 2, width, height),
+            (0, 0, 2, height),
+            (width - 2, 0, width, height),
+        )
+    ]
+    spans = [edge.getextrema() for edge in edges]
+    ground = []
+    for band in range(3):
+        low = min(span[band][0] for span in spans)  # type: ignore[index]
+        high = max(span[band][1] for span in spans)  # type: ignore[index]
+        if high - low > _SAME or low < 200:
+            return None
+        ground.append(round((low + high) / 2))
+    return ground[0], ground[1], ground[2]
 
 
 def oklch_hex(lightness: float, chroma: float, hue: float) -> str:

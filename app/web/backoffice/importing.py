@@ -111,6 +111,7 @@ def check(token: str) -> ResponseReturnValue:
         preview=preview,
         is_sheet=preview.format is FileFormat.SHEET or bool(mapping),
         mapping=mapping or preview.mapping,
+        chosen_query={f"col:{column}": field for field, column in (mapping or {}).items()},
         fields=FIELD_WORDS,
         file=file,
         first=file.drafts[0] if file.drafts else None,

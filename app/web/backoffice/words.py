@@ -9,6 +9,8 @@ from app.domain.messaging.models import Message
 from app.domain.orders.models import Order, OrderEvent
 from app.domain.orders.queries import area_name, due_cents, is_at_risk
 from app.domain.orders.states import TO_PACK, OrderStatus
+from app.domain.payments.actions import ACTIONS
+from app.domain.payments.models import ReviewItem
 from app.i18n import gettext as _
 from app.i18n import gettext_lazy, ngettext
 from app.web.backoffice.review_words import item_actions, item_words
@@ -96,6 +98,17 @@ def lasted(span: timedelta) -> str:
     if hours < 24:
         return f"{hours}{NBSP}h" + (f"{NBSP}{minutes}{NBSP}min" if minutes else "")
     return ngettext("%(n)s day", "%(n)s days", hours // 24).replace(" ", NBSP)
+
+
+def minutes(count: int) -> str:
+    """How long a delivery usually takes: ``45 min``, ``3 h``, ``2 days``."""
+    return lasted(timedelta(minutes=count))
+
+
+def resolution(item: ReviewItem) -> str:
+    """What was decided about a review item, as its button said it."""
+    decided = item.resolution or ""
+    return str(ACTIONS.get(item.kind, {}).get(decided, decided.replace("_", " ")))
 
 
 def waited(since: datetime | None, now: datetime | None = None) -> str:
@@ -209,6 +222,8 @@ WORDS = {
     "day": day,
     "moment": moment,
     "lasted": lasted,
+    "minutes": minutes,
+    "resolution": resolution,
     "waited": waited,
     "promise": promise,
     "things": things,

@@ -37,6 +37,7 @@ from app.ids import new_token
 from app.phones import InvalidPhone, masked, national, parse_msisdn
 from app.web.auth import forget_staff, load_person, remember_staff, staff_token
 from app.web.backoffice.home import home_of
+from app.web.backoffice.words import ROLE_WORDS
 from app.web.limits import SIGN_INS, client_address, limiter
 from app.web.tenancy import platform_only
 
@@ -150,6 +151,7 @@ def stores() -> ResponseReturnValue:
         "platform/stores.html",
         person=person,
         choices=[(choice, _home(choice)) for choice in choices],
+        role_words=ROLE_WORDS,
     )
 
 

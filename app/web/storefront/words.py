@@ -12,7 +12,8 @@ from babel.dates import get_day_names
 from flask import g
 
 from app.clock import nairobi, utcnow
-from app.domain.catalog.models import LOW_STOCK, ProductImage, Variant
+from app.domain.catalog.models import LOW_STOCK, Variant
+from app.domain.catalog.queries import Picture
 from app.domain.delivery.queries import WEEKDAYS, FeePreview
 from app.i18n import current_locale
 from app.i18n import gettext as _
@@ -61,12 +62,21 @@ def stock_class(stock: int) -> str:
     return "stock-out" if stock < 1 else "stock-low" if stock <= LOW_STOCK else ""
 
 
-def picture_for(variant: Variant) -> ProductImage | None:
+def picture_for(variant: Variant) -> Picture | None:
     """The photo of this variant: of its first option's value if there is one, else the first."""
     images = variant.product.images
+    if not images:
+        return None
     value = variant.option_values[0] if variant.option_values else None
-    return next(
-        (i for i in images if value and i.option_value == value), images[0] if images else None
+    image = next((i for i in images if value and i.option_value == value), images[0])
+    return Picture(
+        key=image.media_key,
+        width=image.width,
+        height=image.height,
+        tint=image.tint,
+        alt=image.alt,
+        sizes=image.sizes,
+        option_value=image.option_value,
     )
 
 
@@ -112,9 +122,10 @@ def hours_words(opening_hours: dict[str, Any]) -> str:
         )
         words.append(
             _(
-                "%(days)s, %(from)s to %(until)s",
-                **{"days": days, "from": clock_words(opens)},
-                until=clock_words(closes),
+                "%(days)s, %(opens)s to %(closes)s",
+                days=days,
+                opens=clock_words(opens),
+                closes=clock_words(closes),
             )
         )
     return "; ".join(words)
