@@ -10,7 +10,6 @@ import base64
 import binascii
 import json
 import re
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -23,7 +22,7 @@ from sandbox.behaviour import Behaviour
 from sandbox.ids import request_id
 from sandbox.numbers import WIRE
 from sandbox.shops import TILL, Shop
-from sandbox.wire import any_method, cut, html_403, json_answer
+from sandbox.wire import any_method, cut, hang, html_403, json_answer
 from sandbox.world import world
 
 bp = Blueprint("daraja", __name__)
@@ -294,8 +293,8 @@ def _wrong_method(method: str) -> Refusal:
 
 def _gateway(behaviour: Behaviour, call: str) -> Refusal:
     """What the machinery in front of Daraja may answer on its own."""
-    if behaviour.hang_s and behaviour.hits(call, ("push", "query")):
-        time.sleep(behaviour.hang_s)
+    if behaviour.hits(call, ("push", "query")):
+        hang(behaviour.hang_s)
     if behaviour.down and behaviour.hits(call, ALL_CALLS):
         return Response("Service Unavailable\n", 503, mimetype="text/plain")
     if behaviour.html_403 and behaviour.hits(call, ("push", "query")):

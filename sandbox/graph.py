@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +12,7 @@ from flask import Blueprint, Response, request
 from sandbox.behaviour import Behaviour
 from sandbox.ids import wamid
 from sandbox.shops import Shop
-from sandbox.wire import any_method, cut, json_answer
+from sandbox.wire import any_method, cut, hang, json_answer
 from sandbox.world import world
 
 bp = Blueprint("graph", __name__)
@@ -137,7 +136,7 @@ def nothing_here(unknown: str) -> Response:
 
 def _gateway(behaviour: Behaviour) -> Response | None:
     if behaviour.hits("whatsapp", ()):
-        time.sleep(behaviour.hang_s)
+        hang(behaviour.hang_s)
         if behaviour.down:
             return envelope(131016, "Service unavailable.")
     if behaviour.whatsapp_error == "html_500":

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from sandbox.behaviour import Behaviour
 from sandbox.shops import Shop
-from sandbox.wire import any_method, cut, json_answer
+from sandbox.wire import any_method, cut, hang, json_answer
 from sandbox.world import world
 
 bp = Blueprint("sms", __name__)
@@ -78,7 +77,7 @@ def messaging() -> Response:
 
 def _gateway(behaviour: Behaviour) -> Response | None:
     if behaviour.hits("sms", ()):
-        time.sleep(behaviour.hang_s)
+        hang(behaviour.hang_s)
         if behaviour.down:
             return _said("Service Unavailable", 503)
     if behaviour.sms_error == "html_500":

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+# Of the server's threads, how many a fault may hold: control calls must still get through.
+_HELD = threading.BoundedSemaphore(24)
 
 View = Callable[..., Response]
 
@@ -21,6 +26,15 @@ def any_method(bp: Blueprint, rule: str) -> Callable[[View], View]:
 def json_answer(body: Any, status: int = 200) -> Response:
     """JSON with its status."""
     return Response(json.dumps(body), status, mimetype="application/json")
+
+
+def hang(seconds: float) -> None:
+    """Keep the caller waiting for real seconds; not at all when too many wait already."""
+    if seconds and _HELD.acquire(blocking=False):
+        try:
+            time.sleep(seconds)
+        finally:
+            _HELD.release()
 
 
 def html_403() -> Response:

@@ -163,8 +163,8 @@ class Shopper:
         self.world = world
         self.shop = shop
         self.phone = f"25470{secrets.randbelow(10**7):07d}"
-        if self.phone[-3:] in _SCENARIO_ENDINGS:
-            self.phone = self.phone[:-3] + "500"
+        if self.phone[-3] == "9":  # the sandbox's phones that misbehave by themselves
+            self.phone = self.phone[:-3] + "5" + self.phone[-2:]
         self.address = address or f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{world.stack.port}",
@@ -249,9 +249,6 @@ class Purchase:
 
     def wait(self, status: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
         return self.shopper.world.wait_for_order(self.shopper.shop, self.code, status, seconds=seconds)
-
-
-_SCENARIO_ENDINGS = {f"{n:03d}" for n in range(1, 100)}
 
 
 def hidden_fields(html: str, action: str) -> dict[str, str]:

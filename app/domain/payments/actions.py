@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -18,7 +19,7 @@ from app.domain.orders.events import note
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.beginning import retry_payment
-from app.domain.payments.models import ReviewItem
+from app.domain.payments.models import IncomingPayment, ReviewItem
 from app.domain.payments.settling import payment_entries, settle
 from app.i18n import gettext_lazy as _
 from app.timings import timings
@@ -56,7 +57,7 @@ def resolve_review(session: Session, item: ReviewItem, action: str, *, actor: st
     if item.status != "open" or action not in ACTIONS.get(item.kind, {}):
         raise NotPossible
     if action == "accept":
-        settle(session, item.subject_id, confirmed_by="staff")
+        settle(session, item.subject_id, confirmed_by="staff", taken_from=_where_it_is(session, item))
     elif action == "honour":
         _honour(session, item, actor)
     elif action == "refunded":
@@ -65,6 +66,16 @@ def resolve_review(session: Session, item: ReviewItem, action: str, *, actor: st
     item.resolved_at, item.resolved_by = utcnow(), actor
     record(session, f"review.{action}", actor=actor, subject=f"review:{item.id}", kind=item.kind,
            order_id=item.order_id, amount_cents=item.amount_cents)
+
+
+def _where_it_is(session: Session, item: ReviewItem) -> str:
+    """The account that holds an attempt's money: ``unmatched`` once a C2B confirmation brought it."""
+    arrived = session.scalar(
+        select(IncomingPayment.id).where(
+            IncomingPayment.store_id == bound_store(), IncomingPayment.attempt_id == item.subject_id
+        )
+    )
+    return "unmatched" if arrived else "mpesa_till"
 
 
 def _honour(session: Session, item: ReviewItem, actor: str) -> None:

@@ -36,7 +36,6 @@ from app.providers.payments.mpesa import (
     read_confirmation,
     read_stk_callback,
 )
-from app.timings import timings
 
 log = get_logger("mpesa")
 
@@ -127,16 +126,9 @@ def _adopt(session: Session, attempt: PaymentAttempt, result: StkResult) -> bool
 def _note_success(session: Session, payment: Payment, result: StkResult) -> str:
     attempt = payment.attempt
     if result.amount_cents is not None and result.amount_cents != attempt.amount_cents:
-        attempt.reported_amount_cents = result.amount_cents
-        open_review(
-            session,
-            "amount_differs",
-            subject_id=attempt.id,
-            order_id=attempt.order_id,
-            amount_cents=result.amount_cents,
-            next_action="compare_with_statement",
-            expected_cents=attempt.amount_cents,
-        )
+        if attempt.status != AttemptStatus.SUCCEEDED:
+            attempt.reported_amount_cents = result.amount_cents
+        _open_amount_review(session, attempt, result.amount_cents)
         return "amount_differs"
     if attempt.callback_result_code == "0" or attempt.status == AttemptStatus.SUCCEEDED:
         if attempt.status == AttemptStatus.SUCCEEDED and result.receipt:
@@ -153,6 +145,18 @@ def _note_success(session: Session, payment: Payment, result: StkResult) -> str:
         return "settled"
     ask_for(session, Topic.CONFIRM_ATTEMPT, key=f"{attempt.id}:0", attempt_id=str(attempt.id), tries=0)
     return "confirming"
+
+
+def _open_amount_review(session: Session, attempt: PaymentAttempt, cents: int) -> None:
+    open_review(
+        session,
+        "amount_differs",
+        subject_id=attempt.id,
+        order_id=attempt.order_id,
+        amount_cents=cents,
+        next_action="compare_with_statement",
+        expected_cents=attempt.amount_cents,
+    )
 
 
 def _note_failure(session: Session, payment: Payment, result: StkResult) -> str:
@@ -207,11 +211,13 @@ def _apply_confirmation(session: Session, confirmation: Confirmation) -> str:
     if incoming_id is None:
         return "repeated"
     if attempt_id is None:
-        return _keep_unmatched(session, incoming_id, confirmation)
+        return _keep_unmatched(session, incoming_id, confirmation, confirmation.amount_cents)
     payment = lock_payment(session, attempt_id)
     attempt = payment.attempt
-    if confirmation.amount_cents != attempt.amount_cents or _is_other_money(attempt, confirmation):
-        return _keep_unmatched(session, incoming_id, confirmation, order_id=attempt.order_id)
+    if _is_other_money(attempt, confirmation):
+        return _keep_unmatched(session, incoming_id, confirmation, confirmation.amount_cents, order_id=attempt.order_id)
+    if confirmation.amount_cents != attempt.amount_cents:
+        return _note_other_amount(session, attempt, incoming_id, confirmation)
     if attempt.status == AttemptStatus.SUCCEEDED:
         settle(session, attempt.id, confirmed_by="c2b", receipt=confirmation.receipt)
         return "repeated"
@@ -230,21 +236,31 @@ def _is_other_money(attempt: PaymentAttempt, confirmation: Confirmation) -> bool
     return attempt.receipt is not None and attempt.receipt != confirmation.receipt
 
 
-def _keep_unmatched(
-    session: Session, incoming_id: UUID, confirmation: Confirmation, *, order_id: UUID | None = None
+def _note_other_amount(
+    session: Session, attempt: PaymentAttempt, incoming_id: UUID, confirmation: Confirmation
 ) -> str:
-    post(
-        session,
-        "unmatched_payment",
-        confirmation.receipt,
-        {"mpesa_till": confirmation.amount_cents, "unmatched": -confirmation.amount_cents},
-    )
+    """This payment moved another amount than was asked for. What is over or short waits for a person."""
+    attempt.reported_amount_cents = confirmation.amount_cents
+    if attempt.status == AttemptStatus.SUCCEEDED:
+        # The query had confirmed it, and a query knows no amount: only the difference is news.
+        settle(session, attempt.id, confirmed_by="c2b", receipt=confirmation.receipt)
+        return _keep_unmatched(
+            session, incoming_id, confirmation, confirmation.amount_cents - attempt.amount_cents, order_id=attempt.order_id
+        )
+    _open_amount_review(session, attempt, confirmation.amount_cents)
+    return _keep_unmatched(session, incoming_id, confirmation, confirmation.amount_cents, order_id=attempt.order_id)
+
+
+def _keep_unmatched(
+    session: Session, incoming_id: UUID, confirmation: Confirmation, cents: int, *, order_id: UUID | None = None
+) -> str:
+    post(session, "unmatched_payment", confirmation.receipt, {"mpesa_till": cents, "unmatched": -cents})
     open_review(
         session,
         "unmatched_money",
         subject_id=incoming_id,
         order_id=order_id,
-        amount_cents=confirmation.amount_cents,
+        amount_cents=cents,
         next_action="match_or_refund",
         receipt=confirmation.receipt,
     )

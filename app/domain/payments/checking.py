@@ -44,7 +44,7 @@ def confirm_attempt(session: Session, attempt_id: UUID, *, tries: int, provider:
         return
     answer = _ask(session, attempt, provider)
     payment = lock_payment(session, attempt_id)
-    if answer.verdict == Verdict.PAID:
+    if answer.verdict == Verdict.PAID and not payment.attempt.has_other_amount:
         settle(session, attempt_id, confirmed_by="query")
     elif payment.attempt.status != AttemptStatus.SUCCEEDED:
         _confirm_later(session, payment.attempt, tries + 1)
@@ -81,7 +81,7 @@ def check_attempt(session: Session, attempt_id: UUID, *, provider: PaymentProvid
     payment = lock_payment(session, attempt_id)
     attempt = payment.attempt
     attempt.checks += 1
-    if answer.verdict == Verdict.PAID and attempt.status != AttemptStatus.SUCCEEDED:
+    if answer.verdict == Verdict.PAID and not attempt.has_other_amount and attempt.status != AttemptStatus.SUCCEEDED:
         settle(session, attempt_id, confirmed_by="query")
     elif answer.verdict == Verdict.FAILED and _may_be_believed(attempt):
         fail(session, payment, code=answer.result_code, text=answer.result_text)

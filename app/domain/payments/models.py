@@ -108,6 +108,11 @@ class PaymentAttempt(StoreOwned, Base):
         return vault().open(self.token_sealed, store_id=self.store_id, column="payment_attempts.token")
 
     @property
+    def has_other_amount(self) -> bool:
+        """The provider reported another amount than was asked for: a person decides, not a query."""
+        return self.reported_amount_cents not in (None, self.amount_cents)
+
+    @property
     def is_paid_but_unconfirmed(self) -> bool:
         """The provider's callback says paid, and nobody else has confirmed it yet."""
         return self.callback_result_code == "0" and self.status != AttemptStatus.SUCCEEDED

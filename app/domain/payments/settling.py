@@ -34,11 +34,13 @@ from app.timings import timings
 log = get_logger("mpesa")
 
 
-def settle(session: Session, attempt_id: UUID, *, confirmed_by: str, receipt: str | None = None) -> bool:
+def settle(
+    session: Session, attempt_id: UUID, *, confirmed_by: str, receipt: str | None = None, taken_from: str = "mpesa_till"
+) -> bool:
     """Money for this attempt is in the store's till. Applied once; returns whether this call applied it.
 
-    ``confirmed_by`` is query, c2b, trust or staff. A receipt that comes later is still kept.
-    Does not commit.
+    ``confirmed_by`` is query, c2b, trust or staff. ``taken_from`` is ``unmatched`` where the
+    ledger holds this money already. A receipt that comes later is still kept. Does not commit.
     """
     payment = lock_payment(session, attempt_id)
     order, intent, attempt = payment.order, payment.intent, payment.attempt
@@ -52,9 +54,9 @@ def settle(session: Session, attempt_id: UUID, *, confirmed_by: str, receipt: st
     session.flush()
     _keep_receipt(session, attempt, receipt)
     if order.status == OrderStatus.PENDING_PAYMENT and intent.status != IntentStatus.SUCCEEDED:
-        _pay_order(session, order, intent, attempt)
+        _pay_order(session, order, intent, attempt, taken_from)
     else:
-        _owe_back(session, order, intent, attempt)
+        _owe_back(session, order, attempt, taken_from)
     record(
         session,
         "payment.settled",
@@ -68,7 +70,9 @@ def settle(session: Session, attempt_id: UUID, *, confirmed_by: str, receipt: st
     return True
 
 
-def _pay_order(session: Session, order: Order, intent: PaymentIntent, attempt: PaymentAttempt) -> None:
+def _pay_order(
+    session: Session, order: Order, intent: PaymentIntent, attempt: PaymentAttempt, taken_from: str
+) -> None:
     """The order gets its money, and its goods if they can still be had."""
     now = utcnow()
     try:
@@ -79,12 +83,14 @@ def _pay_order(session: Session, order: Order, intent: PaymentIntent, attempt: P
         order.cancelled_at = now
         intent.move_to(IntentStatus.CANCELED)
         note(session, order, "cancelled", reason="sold_out")
-        _credit(session, order, attempt, review="late_money_sold_out", next_action="refund")
+        _credit(session, order, attempt, taken_from, review="late_money_sold_out", next_action="refund")
         return
     stock.consume_hold(session, order)
     intent.move_to(IntentStatus.SUCCEEDED)
     intent.succeeded_at = now
-    post(session, "mpesa_payment", attempt.id, payment_entries(order))
+    entries = payment_entries(order)
+    entries[taken_from] = entries.pop("mpesa_till")
+    post(session, "mpesa_payment", attempt.id, entries)
     order.move_to(OrderStatus.PAID)
     order.paid_at = now
     _empty_cart(session, order)
@@ -102,22 +108,24 @@ def payment_entries(order: Order) -> dict[str, int]:
     }
 
 
-def _owe_back(session: Session, order: Order, intent: PaymentIntent, attempt: PaymentAttempt) -> None:
+def _owe_back(session: Session, order: Order, attempt: PaymentAttempt, taken_from: str) -> None:
     """Money the order cannot use: it came twice, or after the order was cancelled."""
     if order.status == OrderStatus.CANCELLED:
         note(session, order, "paid_late", channel="mpesa", amount_cents=attempt.amount_cents)
-        _credit(session, order, attempt, review="late_money", next_action="honour_or_refund")
+        _credit(session, order, attempt, taken_from, review="late_money", next_action="honour_or_refund")
     else:
         note(session, order, "paid_twice", channel="mpesa", amount_cents=attempt.amount_cents)
-        _credit(session, order, attempt, review="paid_twice", next_action="refund")
+        _credit(session, order, attempt, taken_from, review="paid_twice", next_action="refund")
 
 
-def _credit(session: Session, order: Order, attempt: PaymentAttempt, *, review: str, next_action: str) -> None:
+def _credit(
+    session: Session, order: Order, attempt: PaymentAttempt, taken_from: str, *, review: str, next_action: str
+) -> None:
     post(
         session,
         "mpesa_payment",
         attempt.id,
-        {"mpesa_till": attempt.amount_cents, "customer_credit": -attempt.amount_cents},
+        {taken_from: attempt.amount_cents, "customer_credit": -attempt.amount_cents},
     )
     open_review(
         session,

@@ -57,7 +57,7 @@ class AreaPage:
     picks: list[Card]
     in_stock: int
     lowest_cents: int
-    categories: list[StockedCategory]
+    categories: list[StockedCategory]  # on the area's own page alone
     neighbours: list[Neighbour]
     truth: AreaTruth | None
     is_indexed: bool
@@ -121,7 +121,7 @@ def get_area_page(
         ),
         in_stock=listing.count,
         lowest_cents=listing.lowest_cents,
-        categories=queries.stocked_categories(session),
+        categories=queries.stocked_categories(session) if category_slug is None else [],
         neighbours=[
             Neighbour(area=one.area, fee_cents=_fee(one, listing.lowest_cents, rules, at).fee_cents)
             for one in queries.neighbours(found.area, served)

@@ -218,7 +218,7 @@ def _chosen_mapping() -> dict[str, str] | None:
     Each select says what one column is, so a field chosen for two columns is refused.
     """
     chosen: dict[str, str] = {}
-    for name, field in request.values.items(multi=True):
+    for name, field in (*request.args.items(multi=True), *request.form.items(multi=True)):
         if not name.startswith("col:") or not field:
             continue
         if field not in FIELDS:

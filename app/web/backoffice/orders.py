@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from flask import g, make_response, redirect, render_template, request, url_for
@@ -241,7 +242,7 @@ def _act(
     return redirect(back_or(".order", order_id=order_id), code=303)
 
 
-def _board_context() -> dict[str, object]:
+def _board_context() -> dict[str, Any]:
     session = db.session()
     area = request.values.get("area") or None
     tab = request.values.get("tab", "to_pack")
@@ -256,7 +257,7 @@ def _board_context() -> dict[str, object]:
     }
 
 
-def _order_context(order_id: UUID, phone: str | None = None) -> dict[str, object]:
+def _order_context(order_id: UUID, phone: str | None = None) -> dict[str, Any]:
     session = db.session()
     order = get_order(session, order_id)
     money = story.money_story(session, order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import redirect, render_template, request, url_for
@@ -110,7 +111,7 @@ def _not_saved(why: str, variant_id: UUID) -> ResponseReturnValue:
 def _back(variant_id: UUID) -> ResponseReturnValue:
     """The same page of the same list, at the row that was edited."""
     kept = {"q": request.form.get("q", "")[:80], "page": request.form.get("page", "")}
-    known = {name: value for name, value in kept.items() if value}
+    known: dict[str, Any] = {name: value for name, value in kept.items() if value}
     return redirect(url_for(".show", **known, _anchor=f"v{variant_id}"), code=303)
 
 
