@@ -53,6 +53,10 @@ def create_app(settings: Settings, *, role: str = "web") -> Flask:
         from app.web.words import add_words
 
         add_words(app)
+    if role != "worker":
+        from app.web.commands import add_commands
+
+        add_commands(app)
     return app
 
 

@@ -16,7 +16,8 @@ from local.supervisor import given_settings
 
 # These look after the migrations themselves, so none may run before them.
 WITHOUT_MIGRATING = {"db", "migrate", "migration", "check-db"}
-SHORTHAND = {"migrate": ("db", "upgrade")}
+# Flask has a "shell" of its own, which knows no store.
+SHORTHAND = {"shell": ("store", "shell")}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,15 +58,14 @@ def _running_environment(home: Home) -> dict[str, str]:
 
 def _flask(words: list[str], env: Mapping[str, str]) -> int:
     """Run Flask's own command line. Ctrl-C is the command's to answer, not ours."""
-    if words and words[0] in SHORTHAND and len(words) == 1:
-        words = list(SHORTHAND[words[0]])
+    if words and words[0] in SHORTHAND:
+        words = [*SHORTHAND[words[0]], *words[1:]]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         command = [os_process.this_python(), "-m", "flask", "--app", "wsgi", *words]
         process = subprocess.Popen(
             command,
             env={**env, "PYTHONPATH": str(CHECKOUT)},
-            cwd=os.getcwd() if os.environ.get("APP_ENV") == "production" else CHECKOUT,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return process.wait()

@@ -38,6 +38,8 @@ from local.stack import Stack
 from local.valkey import Valkey
 from tests.world import World
 
+pytest_plugins = ["tests.rows_plugin"]
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED_DIR") or ROOT.parent / "shared")
 LOGIN_ROLES = ("dukani_migrator", "dukani_app", "dukani_relay", "dukani_platform", "dukani_backup")
@@ -271,6 +273,8 @@ def stack(home: Path) -> Iterator[Stack]:
     folder.mkdir()
     with Stack(folder, fast=True, seed=False, env=QUICK_ENV, workers=1) as running:
         yield running
+        if os.environ.get("KEEP_LOGS"):
+            shutil.copytree(running.log_folder, os.environ["KEEP_LOGS"], dirs_exist_ok=True)
         running.remove()
 
 

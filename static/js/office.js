@@ -4,6 +4,7 @@
   var root = document.documentElement;
   root.classList.add("js");
   var rowAt = 0;
+  var kept = null; /* where the row was that a key just sent away */
 
   function all(selector, from) {
     return Array.prototype.slice.call((from || document).querySelectorAll(selector));
@@ -30,6 +31,7 @@
     var found = all('[data-key="' + key + '"]', row || document).filter(shown)[0];
     if (!found && row) found = all('[data-key="' + key + '"]').filter(function (e) { return shown(e) && !rowOf(e); })[0];
     if (!found) return false;
+    kept = row ? rowAt : null;
     found.click();
     if (found.tagName === "SUMMARY") {
       var first = found.parentNode.querySelector("button");
@@ -129,7 +131,11 @@
   document.addEventListener("htmx:after:swap", function () {
     toasts();
     count();
-    if (document.activeElement === document.body && root.dataset.atRow) go(0);
+    if (kept !== null) {
+      var list = rows();
+      if (list.length) list[Math.min(kept, list.length - 1)].focus();
+      kept = null;
+    } else if (document.activeElement === document.body && root.dataset.atRow) go(0);
   });
   document.addEventListener("focusout", function (event) {
     root.dataset.atRow = rowOf(event.target) ? "yes" : "";

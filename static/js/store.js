@@ -34,13 +34,16 @@
   }
 
   // Payment: count the seconds down from what the server said, and speak at 60, 30 and 10.
-  let shown, ends;
+  let said, ends;
   setInterval(() => {
     const node = $("seconds");
-    if (!node) return;
-    if (node !== shown || !ends) {
-      shown = node;
-      ends = Date.now() + node.dataset.left * 1000;
+    if (!node) {
+      said = null;
+      return;
+    }
+    if (node.dataset.left !== said) {
+      said = node.dataset.left;
+      ends = Date.now() + said * 1000;
     }
     const left = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
     node.textContent = left;

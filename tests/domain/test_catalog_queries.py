@@ -47,7 +47,9 @@ def test_a_category_that_is_not_there_is_not_found(session: Session) -> None:
     [
         pytest.param("50%", ["Blanket 50% wool"], id="a percent sign is a percent sign"),
         pytest.param("_", [], id="an underscore matches only itself"),
-        pytest.param("BLANKET", ["Blanket 50% wool", "Blanket 500 wool"], id="case does not matter"),
+        pytest.param(
+            "BLANKET", ["Blanket 50% wool", "Blanket 500 wool"], id="case does not matter"
+        ),
         pytest.param("\\", [], id="a backslash escapes nothing"),
     ],
 )
@@ -82,7 +84,9 @@ def test_a_variant_is_chosen_by_its_options_with_its_own_price_and_stock(session
     assert colours == {"Black": True, "Sand": False}
 
 
-def test_receiving_stock_writes_the_movement_and_marks_the_pages(session: Session, store: Store) -> None:
+def test_receiving_stock_writes_the_movement_and_marks_the_pages(
+    session: Session, store: Store
+) -> None:
     variant = make_variant(session, stock=5)
     before = session.get_one(Store, store.id, populate_existing=True).content_version
     receive_stock(session, variant, -2, "damage", actor="Wanjiru")
@@ -94,7 +98,10 @@ def test_receiving_stock_writes_the_movement_and_marks_the_pages(session: Sessio
 
 @pytest.mark.row("T60")
 def test_a_description_keeps_its_words_and_loses_its_scripts() -> None:
-    dirty = '<p onclick="x()">Warm <b>wool</b></p><script>alert(1)</script><a href="javascript:x">more</a>'
+    dirty = (
+        '<p onclick="x()">Warm <b>wool</b></p><script>alert(1)</script>'
+        '<a href="javascript:x">more</a>'
+    )
     assert safe_html(dirty) == "<p>Warm <b>wool</b></p>more"
 
 

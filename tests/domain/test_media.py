@@ -51,7 +51,9 @@ def test_what_a_camera_wrote_about_the_place_is_gone(tmp_path: Path) -> None:
     "data",
     [
         pytest.param(b"", id="nothing"),
-        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", id="a drawing that can hold scripts"),
+        pytest.param(
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>", id="a drawing that can hold scripts"
+        ),
         pytest.param(b"\x89PNG\r\n\x1a\n broken", id="a broken one"),
         pytest.param(_png(Image.new("1", (MAX_SIDE + 1, 8))), id="too wide"),
         pytest.param(_png(Image.new("1", (7000, 7000))), id="a small file that unpacks to a giant"),
@@ -66,10 +68,11 @@ def test_what_is_not_a_still_picture_is_refused_with_words(data: bytes) -> None:
 def test_a_flat_ground_goes_and_the_thing_stays() -> None:
     photo = Image.new("RGB", (400, 400), (226, 240, 234))
     ImageDraw.Draw(photo).ellipse((100, 100, 300, 300), fill=(200, 40, 40))
-    ImageDraw.Draw(photo).ellipse((180, 180, 220, 220), fill=(226, 240, 234))  # a hole of its colour
+    ImageDraw.Draw(photo).ellipse((180, 180, 220, 220), fill=(226, 240, 234))  # one looks through
+    ImageDraw.Draw(photo).ellipse((230, 180, 270, 220), fill="white")  # a dial
     cut = without_ground(photo)
-    alphas = [cut.getpixel(at)[3] for at in ((5, 5), (200, 120), (200, 200))]  # type: ignore[index]
-    assert alphas == [0, 255, 255]
+    alphas = [cut.getpixel(at)[3] for at in ((5, 5), (200, 120), (200, 200), (250, 200))]  # type: ignore[index]
+    assert alphas == [0, 255, 0, 255]
 
 
 def test_a_white_ground_or_a_busy_one_is_left_alone() -> None:

@@ -124,7 +124,8 @@ def test_money_after_expiry_still_pays_the_order(world: World, shop: Shop, every
     wait_for("unknown", lambda: purchase.attempts()[-1]["status"] == "unknown")
     world.faults(msisdn=purchase.shopper.phone, auto="cancel", after_s=0.1)
 
-    wait_for("a new prompt may be sent", lambda: purchase.retry().status_code == 303, seconds=10)
+    wait_for("the page offers another prompt", lambda: f'action="{purchase.path}/pay"' in purchase.shopper.get(purchase.path).text)
+    assert purchase.retry().status_code == 303
     purchase.wait("paid")
 
     statuses = [a["status"] for a in purchase.attempts()]
@@ -293,7 +294,7 @@ def test_no_second_prompt_while_one_is_alive(world: World, shop: Shop, everythin
     refused = purchase.shopper.post(f"{purchase.path}/pay", {
         **_form(purchase), "phone": "0" + world.shopper(shop).phone[3:]})
 
-    assert refused.status_code == 422
+    assert refused.status_code in (303, 422)  # without script: back to the page, which says what to wait for
     assert len(purchase.attempts()) == 1
     world.answer(purchase.shopper.phone)
     purchase.wait("paid")

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 PHONE = "254712345126"
 
 
-@pytest.mark.row("W47", "N20")
 @pytest.mark.parametrize("version", [1, 2])
 def test_registering_answers_with_the_misspelt_key(shop: Shop, version: int) -> None:
     answer = shop.register(version)
@@ -26,7 +25,6 @@ def test_registering_answers_with_the_misspelt_key(shop: Shop, version: int) -> 
     assert answer.json()["ResponseCode"] == "0"
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -43,7 +41,6 @@ def test_registering_is_strict(shop: Shop, field: str, value: object) -> None:
     assert answer.json()["errorMessage"] == f"Bad Request - Invalid {field}"
 
 
-@pytest.mark.row("W47")
 def test_registering_once_is_a_switch(shop: Shop) -> None:
     shop.register()
     assert shop.register().status_code == 200
@@ -53,7 +50,6 @@ def test_registering_once_is_a_switch(shop: Shop) -> None:
     assert again.json()["errorMessage"] == "Urls are already registered"
 
 
-@pytest.mark.row("W47")
 def test_another_shop_s_short_code_cannot_be_registered(shop: Shop) -> None:
     answer = shop.register(ShortCode="99999")
     assert answer.json()["errorMessage"] == "Merchant does not exist"
@@ -71,7 +67,6 @@ def simulate(shop: Shop, version: int = 2, **changes: object) -> int:
     return shop.http.post(path, headers=shop.bearer(), json=body | changes).status_code
 
 
-@pytest.mark.row("W47", "N20")
 def test_a_confirmation_is_all_text_and_hides_the_payer(shop: Shop) -> None:
     shop.register(2)
     assert simulate(shop) == 200
@@ -101,7 +96,6 @@ def test_a_confirmation_is_all_text_and_hides_the_payer(shop: Shop) -> None:
     ]
 
 
-@pytest.mark.row("W47")
 def test_version_one_hashes_the_payer(shop: Shop) -> None:
     shop.register(1)
     simulate(shop, 1)
@@ -109,7 +103,6 @@ def test_version_one_hashes_the_payer(shop: Shop) -> None:
     assert body["MSISDN"] == hashlib.sha256(PHONE.encode()).hexdigest()
 
 
-@pytest.mark.row("W47")
 def test_a_till_takes_no_account_number(till: Shop) -> None:
     till.register()
     assert simulate(till, CommandID="CustomerBuyGoodsOnline") == 400
@@ -119,7 +112,6 @@ def test_a_till_takes_no_account_number(till: Shop) -> None:
     assert (body["TransactionType"], body["BillRefNumber"]) == ("Buy Goods", "")
 
 
-@pytest.mark.row("W47")
 def test_paying_by_hand_through_control(shop: Shop) -> None:
     shop.register()
     paid = shop.http.post(
@@ -140,7 +132,6 @@ def test_paying_by_hand_through_control(shop: Shop) -> None:
     assert shop.http.post("/_sim/c2b", json=unknown).status_code == 400
 
 
-@pytest.mark.row("W47")
 def test_a_push_is_confirmed_only_where_urls_are_registered(shop: Shop) -> None:
     shop.accepted(PHONE)
     shop.act(PHONE, "pay")

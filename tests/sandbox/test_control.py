@@ -107,7 +107,6 @@ def test_control_calls_want_json(http: httpx.Client) -> None:
     assert http.get("/_sim/outbox", params={"to": "nobody"}).status_code == 400
 
 
-@pytest.mark.row("W47")
 def test_a_fast_clock_closes_prompts_sooner(shop: Shop) -> None:
     shop.clock(speed=100)
     shop.accepted(PHONE)
@@ -156,7 +155,6 @@ def test_a_receiver_that_is_not_there_is_noted(shop: Shop) -> None:
     assert "ConnectionRefused" in row["callbacks"][0]["error"]
 
 
-@pytest.mark.row("W47")
 def test_many_at_once_get_ids_of_their_own(shop: Shop) -> None:
     shop.oauth()
     shop.faults(auto="pay", after_s=0)
@@ -170,7 +168,6 @@ def test_many_at_once_get_ids_of_their_own(shop: Shop) -> None:
     assert shop.transactions(summary="1")["paid_sum"] == 200 * 2170
 
 
-@pytest.mark.row("W47")
 def test_twenty_taps_on_one_phone_make_one_prompt(shop: Shop) -> None:
     shop.oauth()
     gate = threading.Barrier(10)

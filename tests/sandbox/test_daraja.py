@@ -27,7 +27,6 @@ def refused(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, body["errorCode"], body["errorMessage"]
 
 
-@pytest.mark.row("W47", "N20")
 def test_oauth_gives_a_token_whose_life_is_text_unless_switched(shop: Shop) -> None:
     answer = shop.oauth()
     assert answer.json() == {"access_token": shop.token, "expires_in": "3599"}
@@ -35,7 +34,6 @@ def test_oauth_gives_a_token_whose_life_is_text_unless_switched(shop: Shop) -> N
     assert shop.oauth().json()["expires_in"] == 3599
 
 
-@pytest.mark.row("W47")
 def test_oauth_refuses_in_its_own_ways(shop: Shop, http: httpx.Client) -> None:
     path = "/daraja/oauth/v1/generate"
     good = (shop.keys["consumer_key"], shop.keys["consumer_secret"])
@@ -48,7 +46,6 @@ def test_oauth_refuses_in_its_own_ways(shop: Shop, http: httpx.Client) -> None:
     assert refused(http.post(path, params=grant, auth=good))[:2] == (405, "405.001")
 
 
-@pytest.mark.row("W47")
 def test_a_new_token_ends_the_one_before_unless_switched(shop: Shop) -> None:
     shop.oauth()
     first = shop.token
@@ -69,7 +66,6 @@ def test_a_new_token_ends_the_one_before_unless_switched(shop: Shop) -> None:
     shop.accepted(PHONE)
 
 
-@pytest.mark.row("W47")
 def test_a_token_dies_after_an_hour_of_sandbox_time(shop: Shop) -> None:
     shop.oauth()
     shop.clock(advance_s=3590)
@@ -78,7 +74,6 @@ def test_a_token_dies_after_an_hour_of_sandbox_time(shop: Shop) -> None:
     assert refused(shop.push("254712345679"))[:2] == (404, "404.001.03")
 
 
-@pytest.mark.row("W47", "N20")
 def test_an_accepted_push_answers_in_the_company_s_shape(shop: Shop) -> None:
     answer = shop.push(PHONE)
     assert answer.status_code == 200
@@ -91,7 +86,6 @@ def test_an_accepted_push_answers_in_the_company_s_shape(shop: Shop) -> None:
     assert len(body) == 5
 
 
-@pytest.mark.row("W47", "N20")
 def test_the_checks_of_a_push_come_in_order(shop: Shop, http: httpx.Client) -> None:
     """Everything is wrong at first; each repair shows the next complaint."""
     shop.bearer()
@@ -136,7 +130,6 @@ def test_the_checks_of_a_push_come_in_order(shop: Shop, http: httpx.Client) -> N
     assert complaint()[2].startswith("Unable to lock subscriber")
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -166,7 +159,6 @@ def test_a_push_is_strict_where_the_company_is(shop: Shop, field: str, value: ob
     assert said == (400, "400.002.02", f"Bad Request - Invalid {field}")
 
 
-@pytest.mark.row("W47")
 def test_a_push_is_lenient_where_the_company_is(shop: Shop) -> None:
     numbers = {name: int(shop.body(PHONE)[name]) for name in ("BusinessShortCode", "PartyB")}
     shop.accepted(
@@ -182,7 +174,6 @@ def test_a_push_is_lenient_where_the_company_is(shop: Shop) -> None:
     shop.accepted("254712345679", TransactionDesc=None)
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("word", ["mpesa", "M-Pesa", "SafariCom", "exec", "cmd", "sql", "QUERY"])
 def test_banned_words_in_a_callback_url_are_a_switch_for_push(shop: Shop, word: str) -> None:
     url = shop.url(f"/{word}/1")
@@ -193,7 +184,6 @@ def test_banned_words_in_a_callback_url_are_a_switch_for_push(shop: Shop, word: 
     assert refused(shop.register(ConfirmationURL=url))[2].endswith("Invalid ConfirmationURL")
 
 
-@pytest.mark.row("W47")
 def test_switches_for_long_references_and_production_urls(shop: Shop) -> None:
     shop.faults(strict_reference=False)
     shop.accepted(PHONE, AccountReference="A" * 13)
@@ -201,7 +191,6 @@ def test_switches_for_long_references_and_production_urls(shop: Shop) -> None:
     assert refused(shop.push("254712345679"))[2] == "Bad Request - Invalid CallBackURL"
 
 
-@pytest.mark.row("W47")
 def test_a_till_pushes_with_store_number_and_till(till: Shop) -> None:
     till.accepted(PHONE)
     till.act(PHONE, "pay")
@@ -214,7 +203,6 @@ def test_a_till_pushes_with_store_number_and_till(till: Shop) -> None:
     assert wrong[2] == "Merchant does not exist"
 
 
-@pytest.mark.row("W47")
 def test_requests_that_are_taken_and_then_fail_before_the_phone_rings(shop: Shop) -> None:
     shop.accepted(PHONE, Amount=250_001)
     assert shop.http.get(f"/_sim/prompts/{PHONE}").json()["prompts"] == []
@@ -228,7 +216,6 @@ def test_requests_that_are_taken_and_then_fail_before_the_phone_rings(shop: Shop
     assert shop.results()[0].result["ResultCode"] == 17
 
 
-@pytest.mark.row("W47", "N20")
 def test_the_query_speaks_in_text_and_keeps_its_misspelling(shop: Shop) -> None:
     asked = shop.accepted(PHONE)
     assert refused(shop.query(asked)) == (
@@ -247,7 +234,6 @@ def test_the_query_speaks_in_text_and_keeps_its_misspelling(shop: Shop) -> None:
     assert "MpesaReceiptNumber" not in answer.text
 
 
-@pytest.mark.row("W47")
 def test_the_query_checks_what_the_push_checks(
     shop: Shop, http: httpx.Client, new_shop: Callable[..., Shop]
 ) -> None:
@@ -263,7 +249,6 @@ def test_the_query_checks_what_the_push_checks(
     assert refused(shop.query(asked))[2] == "Wrong credentials"
 
 
-@pytest.mark.row("W47", "N20")
 def test_a_result_has_the_types_of_the_wire(shop: Shop) -> None:
     asked = shop.accepted(PHONE, Amount="1")
     paid = shop.act(PHONE, "pay")
@@ -284,7 +269,6 @@ def test_a_result_has_the_types_of_the_wire(shop: Shop) -> None:
     assert shop.query(asked).json()["ResultCode"] == "0"
 
 
-@pytest.mark.row("W47")
 def test_a_failed_result_has_no_metadata(shop: Shop) -> None:
     shop.accepted(PHONE)
     shop.act(PHONE, "wrong_pin")
@@ -293,7 +277,6 @@ def test_a_failed_result_has_no_metadata(shop: Shop) -> None:
     assert "CallbackMetadata" not in result
 
 
-@pytest.mark.row("W47")
 def test_nobody_answers_and_the_prompt_closes_after_a_minute(shop: Shop) -> None:
     shop.accepted(PHONE)
     shop.clock(advance_s=55)

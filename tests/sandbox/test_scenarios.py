@@ -69,7 +69,6 @@ def final(shop: Shop, checkout_request_id: str) -> dict[str, Any]:
     return next(t for t in found if t["checkout_request_id"] == checkout_request_id)
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_1_pays(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "900")
@@ -81,7 +80,6 @@ def test_1_pays(shop: Shop, way: str) -> None:
     assert totals["paid_by_shortcode"] == {shop.keys["shortcode"]: 2170}
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_2_each_failure_code(shop: Shop, way: str) -> None:
     shop.clock(speed=10)
@@ -95,7 +93,6 @@ def test_2_each_failure_code(shop: Shop, way: str) -> None:
     assert shop.transactions(summary="1")["paid_sum"] == 0
 
 
-@pytest.mark.row("W47")
 def test_2_any_code_can_be_set(shop: Shop) -> None:
     shop.faults(result_code=1234, result_desc="Something new", after_s=0)
     shop.accepted(ORDINARY)
@@ -103,7 +100,6 @@ def test_2_any_code_can_be_set(shop: Shop) -> None:
     assert (result["ResultCode"], result["ResultDesc"]) == (1234, "Something new")
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_3_result_before_the_answer(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "920")
@@ -112,7 +108,6 @@ def test_3_result_before_the_answer(shop: Shop, way: str) -> None:
     assert shop.receiver.at(shop.hook())[0].result["ResultCode"] == 0
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize(("suffix", "times"), [("921", 2), ("922", 20)])
 @pytest.mark.parametrize("way", WAYS)
 def test_4_result_many_times(shop: Shop, way: str, suffix: str, times: int) -> None:
@@ -125,7 +120,6 @@ def test_4_result_many_times(shop: Shop, way: str, suffix: str, times: int) -> N
     assert shop.transactions(summary="1")["paid_count"] == 1
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_5_no_result_but_the_money_moved(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "923")
@@ -143,7 +137,6 @@ def eventually_paid(shop: Shop, asked: str) -> dict[str, Any]:
     return final(shop, asked)
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_6_late_success_after_a_failing_query(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "924")
@@ -160,7 +153,6 @@ def test_6_late_success_after_a_failing_query(shop: Shop, way: str) -> None:
     assert shop.query(asked).json()["ResultCode"] == "0"
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_7_pending_in_each_shape(shop: Shop, way: str) -> None:
     def pending(suffix: str) -> httpx.Response:
@@ -183,7 +175,6 @@ def test_7_pending_in_each_shape(shop: Shop, way: str) -> None:
     assert "ResultCode" not in missing.json()
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_8_the_query_says_failed_though_paid(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "928")
@@ -193,7 +184,6 @@ def test_8_the_query_says_failed_though_paid(shop: Shop, way: str) -> None:
     assert final(shop, asked)["status"] == "paid"
 
 
-@pytest.mark.row("W47")
 def test_8_the_first_query_fails_and_the_next_is_true(shop: Shop) -> None:
     shop.faults(query="failed_first", auto="pay", after_s=0)
     asked = shop.accepted(ORDINARY)
@@ -201,7 +191,6 @@ def test_8_the_first_query_fails_and_the_next_is_true(shop: Shop) -> None:
     assert [shop.query(asked).json()["ResultCode"] for _ in range(2)] == ["1037", "0"]
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_9_connection_cut_after_accepting(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "929")
@@ -212,7 +201,6 @@ def test_9_connection_cut_after_accepting(shop: Shop, way: str) -> None:
     assert shop.transactions(summary="1")["paid_count"] == 1
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("suffix", "status", "code"), [("930", 404, "404.001.03"), ("931", 401, "401.002.01")]
@@ -233,7 +221,6 @@ def test_10_token_revoked_mid_life(
     assert len(shop.transactions()["transactions"]) == 1
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_11_spike_arrest_in_both_shapes(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "932")
@@ -247,7 +234,6 @@ def test_11_spike_arrest_in_both_shapes(shop: Shop, way: str) -> None:
     assert shop.transactions()["transactions"] == []
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_12_an_html_page(shop: Shop, way: str) -> None:
     answer = shop.push(arrange(shop, way, "934"))
@@ -256,7 +242,6 @@ def test_12_an_html_page(shop: Shop, way: str) -> None:
     assert "Incapsula incident" in answer.text
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_13_empty_400_on_oauth(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "935")
@@ -268,7 +253,6 @@ def test_13_empty_400_on_oauth(shop: Shop, way: str) -> None:
     shop.accepted(phone)
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_14_shapes_of_the_metadata(shop: Shop, way: str) -> None:
     shop.clock(speed=10)
@@ -290,7 +274,6 @@ def test_14_shapes_of_the_metadata(shop: Shop, way: str) -> None:
     assert items("940")[4]["Value"].startswith("2547 ***** ")
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("suffix", "paid"), [("941", 2171), ("942", 2169)])
 def test_15_another_amount_than_asked(shop: Shop, way: str, suffix: str, paid: int) -> None:
@@ -300,7 +283,6 @@ def test_15_another_amount_than_asked(shop: Shop, way: str, suffix: str, paid: i
     assert shop.transactions(summary="1")["paid_sum"] == paid
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_16_forged_result_with_a_wrong_token(shop: Shop, way: str) -> None:
     phone = arrange(shop, way, "943")
@@ -315,7 +297,6 @@ def test_16_forged_result_with_a_wrong_token(shop: Shop, way: str) -> None:
     assert shop.transactions(summary="1")["paid_count"] == 1
 
 
-@pytest.mark.row("W47")
 @pytest.mark.parametrize("way", WAYS)
 def test_16_forged_result_with_another_s_receipt(shop: Shop, way: str) -> None:
     shop.accepted("254712000900")
@@ -329,7 +310,6 @@ def test_16_forged_result_with_another_s_receipt(shop: Shop, way: str) -> None:
     assert shop.transactions(summary="1")["paid_count"] == 1
 
 
-@pytest.mark.row("W47", "N20")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("suffix", "c2b_first"), [("945", True), ("946", False)])
 def test_17_push_and_c2b_tell_of_one_receipt(
@@ -347,7 +327,6 @@ def test_17_push_and_c2b_tell_of_one_receipt(
     assert told.json["BusinessShortCode"] == shop.keys["shortcode"]
 
 
-@pytest.mark.row("W47")
 def test_neither_result_nor_confirmation(shop: Shop) -> None:
     shop.register()
     asked = shop.accepted("254712345947")
@@ -355,7 +334,6 @@ def test_neither_result_nor_confirmation(shop: Shop) -> None:
     assert paid["callbacks"] == []
 
 
-@pytest.mark.row("W47")
 def test_provider_down_and_push_errors(shop: Shop) -> None:
     shop.oauth()
     shop.faults(down=True)
@@ -380,7 +358,6 @@ def test_provider_down_and_push_errors(shop: Shop) -> None:
     assert shop.transactions()["transactions"][0]["status"] == "open"
 
 
-@pytest.mark.row("W47")
 def test_a_hanging_gateway_holds_the_caller(shop: Shop) -> None:
     shop.oauth()
     shop.faults(hang_s=0.4)
@@ -389,7 +366,6 @@ def test_a_hanging_gateway_holds_the_caller(shop: Shop) -> None:
     assert answer.elapsed.total_seconds() >= 0.4
 
 
-@pytest.mark.row("W47")
 def test_rules_for_the_next_calls_run_out(shop: Shop) -> None:
     shop.faults(next=2, html_403=True)
     shop.oauth()
@@ -403,7 +379,6 @@ def test_rules_for_the_next_calls_run_out(shop: Shop) -> None:
     assert [post.result["ResultCode"] for post in shop.results(2)] == [1032, 1032]
 
 
-@pytest.mark.row("W47")
 def test_rates_are_the_same_each_time_for_one_seed(shop: Shop) -> None:
     def storm(seed: int) -> list[dict[str, bool]]:
         shop.faults(

@@ -194,16 +194,20 @@ class ProductPage:
 
 # A product as a card, as JSON. The visible products are the active ones that can be bought.
 _CARDS = """
-  SELECT p.id, p.store_id, p.slug, p.name, p.category_id, p.created_at, p.is_featured, v.price, v.stock,
+  SELECT p.id, p.store_id, p.slug, p.name, p.category_id, p.created_at, p.is_featured,
+         v.price, v.stock,
          jsonb_build_object(
-           'slug', p.slug, 'name', p.name, 'price_cents', v.price, 'has_range', v.dearest > v.price,
-           'stock', v.stock, 'option_name', p.options[1], 'choices', v.choices, 'picture', i.picture) AS card
+           'slug', p.slug, 'name', p.name, 'price_cents', v.price,
+           'has_range', v.dearest > v.price, 'stock', v.stock, 'option_name', p.options[1],
+           'choices', v.choices, 'picture', i.picture) AS card
     FROM app.products p
     JOIN LATERAL (
-      SELECT coalesce(min(price_cents) FILTER (WHERE on_hand > reserved), min(price_cents)) AS price,
+      SELECT coalesce(min(price_cents) FILTER (WHERE on_hand > reserved),
+                      min(price_cents)) AS price,
              max(price_cents) AS dearest, coalesce(sum(on_hand - reserved), 0)::int AS stock,
              count(DISTINCT option_values[1])::int AS choices
-        FROM app.variants WHERE store_id = p.store_id AND product_id = p.id) v ON v.price IS NOT NULL
+        FROM app.variants
+       WHERE store_id = p.store_id AND product_id = p.id) v ON v.price IS NOT NULL
     LEFT JOIN LATERAL (
       SELECT jsonb_build_object('key', media_key, 'width', width, 'height', height, 'tint', tint,
                                 'alt', alt, 'sizes', sizes, 'option_value', option_value) AS picture
@@ -224,7 +228,8 @@ WITH cards AS MATERIALIZED ({_CARDS}),
       AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')
     GROUP BY v.product_id),
  ranked AS (
-   SELECT c.*, row_number() OVER (PARTITION BY c.category_id ORDER BY c.created_at DESC, c.slug) AS place
+   SELECT c.*, row_number() OVER (PARTITION BY c.category_id
+                                  ORDER BY c.created_at DESC, c.slug) AS place
      FROM cards c WHERE c.stock > 0)
 SELECT jsonb_build_object(
   'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
@@ -241,13 +246,16 @@ SELECT jsonb_build_object(
                 'cards', (SELECT jsonb_agg(r.card ORDER BY r.place) FROM ranked r
                            WHERE r.category_id = k.id AND r.place <= 4)) AS shelf
          FROM app.categories k
-        WHERE k.store_id = app.store_id() AND EXISTS (SELECT 1 FROM cards c WHERE c.category_id = k.id)
+        WHERE k.store_id = app.store_id()
+          AND EXISTS (SELECT 1 FROM cards c WHERE c.category_id = k.id)
         ORDER BY k.position, k.name) x),
   'product_count', (SELECT count(*) FROM cards),
   'areas', (SELECT jsonb_agg(x.area) FROM (
-       SELECT jsonb_build_object('area', area, 'fee_cents', fee_cents) AS area FROM app.delivery_areas
+       SELECT jsonb_build_object('area', area, 'fee_cents', fee_cents) AS area
+         FROM app.delivery_areas
         WHERE store_id = app.store_id() AND is_active ORDER BY fee_cents, area LIMIT 6) x),
-  'area_count', (SELECT count(*) FROM app.delivery_areas WHERE store_id = app.store_id() AND is_active),
+  'area_count', (SELECT count(*) FROM app.delivery_areas
+                  WHERE store_id = app.store_id() AND is_active),
   'delivered_count', (SELECT count(*) FROM app.orders
                        WHERE store_id = app.store_id() AND status IN ('delivered', 'closed')))
 """  # noqa: S608 - put together from this module's own text
@@ -269,18 +277,21 @@ WITH cards AS MATERIALIZED ({_CARDS}
 SELECT jsonb_build_object(
   'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
             ORDER BY is_canonical DESC, verified_at LIMIT 1),
-  'category', (SELECT name FROM app.categories WHERE store_id = app.store_id() AND slug = :category),
+  'category', (SELECT name FROM app.categories
+                WHERE store_id = app.store_id() AND slug = :category),
   'cards', (SELECT jsonb_agg(x.card) FROM (
        SELECT card FROM matching
         ORDER BY (stock > 0) DESC,
-                 CASE WHEN :sort = 'price' THEN price END, CASE WHEN :sort = '-price' THEN price END DESC,
+                 CASE WHEN :sort = 'price' THEN price END,
+                 CASE WHEN :sort = '-price' THEN price END DESC,
                  created_at DESC, slug
         LIMIT :shown) x),
   'count', (SELECT count(*) FROM matching),
   'total', (SELECT count(*) FROM cards),
   'in_stock_count', (SELECT count(*) FROM cards WHERE stock > 0),
   'lowest_cents', (SELECT min(price) FROM cards WHERE stock > 0),
-  'steps', (SELECT jsonb_agg(jsonb_build_array(s, (SELECT count(*) FROM cards WHERE price <= s)) ORDER BY s)
+  'steps', (SELECT jsonb_agg(jsonb_build_array(
+                     s, (SELECT count(*) FROM cards WHERE price <= s)) ORDER BY s)
               FROM unnest(CAST(:steps AS bigint[])) s),
   'close', (SELECT jsonb_agg(x.card) FROM (
        SELECT card FROM cards WHERE stock > 0 ORDER BY price, slug LIMIT 4) x),
@@ -296,7 +307,8 @@ SELECT jsonb_build_object(
 _PRODUCT = text(
     f"""
 WITH wanted AS (
-   SELECT * FROM app.products WHERE store_id = app.store_id() AND slug = :slug AND status = 'active'),
+   SELECT * FROM app.products
+    WHERE store_id = app.store_id() AND slug = :slug AND status = 'active'),
  bought AS (
    SELECT w.product_id, count(*) AS n FROM wanted p
      JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id
@@ -306,11 +318,13 @@ WITH wanted AS (
     WHERE w.product_id <> p.id GROUP BY w.product_id),
  cards AS MATERIALIZED ({_CARDS}
    AND p.id <> (SELECT id FROM wanted)
-   AND (p.id IN (SELECT product_id FROM bought) OR p.category_id = (SELECT category_id FROM wanted)))
+   AND (p.id IN (SELECT product_id FROM bought)
+        OR p.category_id = (SELECT category_id FROM wanted)))
 SELECT jsonb_build_object(
   'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
             ORDER BY is_canonical DESC, verified_at LIMIT 1),
-  'id', p.id, 'slug', p.slug, 'name', p.name, 'description_html', p.description_html, 'brand', p.brand,
+  'id', p.id, 'slug', p.slug, 'name', p.name, 'description_html', p.description_html,
+  'brand', p.brand,
   'facts', p.facts, 'options', to_jsonb(p.options), 'warranty_months', p.warranty_months,
   'category_slug', k.slug, 'category_name', k.name,
   'variants', (SELECT jsonb_agg(jsonb_build_object('sku', sku, 'options', to_jsonb(option_values),
@@ -318,8 +332,9 @@ SELECT jsonb_build_object(
                  'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky)
                  ORDER BY position, sku)
                  FROM app.variants WHERE store_id = p.store_id AND product_id = p.id),
-  'pictures', (SELECT jsonb_agg(jsonb_build_object('key', media_key, 'width', width, 'height', height,
-                 'tint', tint, 'alt', alt, 'sizes', sizes, 'option_value', option_value) ORDER BY position)
+  'pictures', (SELECT jsonb_agg(jsonb_build_object('key', media_key, 'width', width,
+                 'height', height, 'tint', tint, 'alt', alt, 'sizes', sizes,
+                 'option_value', option_value) ORDER BY position)
                  FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id),
   'related', (SELECT jsonb_agg(x.card) FROM (
        SELECT c.card FROM cards c LEFT JOIN bought b ON b.product_id = c.id

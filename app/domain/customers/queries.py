@@ -23,7 +23,7 @@ def find_customer(session: Session, phone: str) -> Customer | None:
 
 
 def find_shopper(session: Session, token: str | None) -> Customer | None:
-    """The customer whose phone was proven in the browser that holds this token, if it still counts."""
+    """The customer who proved their phone in the browser with this token, while it counts."""
     if not token:
         return None
     return session.scalars(

@@ -62,24 +62,28 @@ def tint_of(image: Image.Image) -> int:
 def without_ground(image: Image.Image) -> Image.Image:
     """The picture with a flat, pale, tinted ground taken away: the thing stands on our tint.
 
-    Only what is connected to the corners goes, so a white dial stays white; a soft shadow on
-    the ground becomes a real one. A picture whose edge is not one pale colour comes back as it
-    was, and so does one on plain white: too many things are white themselves.
+    What is connected to the corners goes, and what is exactly the ground's colour inside, so a
+    white dial stays white; a soft shadow at the bottom becomes a real one. A picture whose edge
+    is not one pale colour comes back as it was, and so does one on plain white: too many
+    things are white themselves.
     """
     picture = image.convert("RGB")
     ground = _flat_ground(picture)
     if ground is None or min(ground) > _WHITE:
         return image
-    # How bright each pixel is beside the ground, by channel: 255 is the ground itself.
+    # How bright each pixel is beside the ground, by channel: 255 is the ground itself, and 0
+    # anything lighter, which is a white thing and neither ground nor shadow.
     bands = [
-        band.point([min(255, round(value * 255 / ground[at])) for value in range(256)])
+        band.point([_beside(value, ground[at]) for value in range(256)])
         for at, band in enumerate(picture.split())
     ]
     darkest = ImageChops.darker(ImageChops.darker(bands[0], bands[1]), bands[2])
     lightest = ImageChops.lighter(ImageChops.lighter(bands[0], bands[1]), bands[2])
-    is_even = ImageChops.difference(lightest, darkest).point(lambda v: 255 if v <= _SAME else 0)
-    is_bright = darkest.point(lambda value: 255 if value >= _SHADE else 0)
-    is_ground = ImageChops.darker(is_even, is_bright)
+    is_even = _up_to(ImageChops.difference(lightest, darkest), _EVEN)
+    is_low = Image.new("L", picture.size)
+    is_low.paste(255, (0, round(picture.height * _FLOOR), *picture.size))
+    is_shadow = ImageChops.darker(ImageChops.darker(is_even, _from(darkest, _SHADE)), is_low)
+    is_ground = ImageChops.lighter(_from(darkest, 255 - _SAME), is_shadow)
     # Filling is slow, so it happens on a small copy; the full size says where the edges are.
     small = is_ground.resize(_FILL, Image.Resampling.NEAREST)
     for corner in ((0, 0), (_FILL[0] - 1, 0), (0, _FILL[1] - 1), (_FILL[0] - 1, _FILL[1] - 1)):
@@ -87,6 +91,9 @@ def without_ground(image: Image.Image) -> Image.Image:
             ImageDraw.floodfill(small, corner, 128)
     outside = small.point(lambda value: 255 if value == 128 else 0).filter(ImageFilter.MaxFilter(3))
     gone = ImageChops.darker(is_ground, outside.resize(picture.size, Image.Resampling.NEAREST))
+    # Enclosed ground, as inside a coil, is told by being exactly it, over more than a few pixels.
+    exact = _from(darkest, 255 - _EXACT).filter(ImageFilter.MinFilter(9))
+    gone = ImageChops.lighter(gone, exact.filter(ImageFilter.MaxFilter(9)))
     # One pixel more, softly: where thing and ground were mixed there would be a pale rim.
     rim = gone.filter(ImageFilter.MaxFilter(3)).filter(ImageFilter.BoxBlur(1))
     shadow = darkest.point([0 if 255 - value <= _SAME else 255 - value for value in range(256)])
@@ -96,9 +103,24 @@ def without_ground(image: Image.Image) -> Image.Image:
     return cut
 
 
+def _beside(value: int, ground: int) -> int:
+    return 0 if value > ground + _SAME else min(255, round(value * 255 / ground))
+
+
+def _from(image: Image.Image, least: int) -> Image.Image:
+    return image.point(lambda value: 255 if value >= least else 0)
+
+
+def _up_to(image: Image.Image, most: int) -> Image.Image:
+    return image.point(lambda value: 255 if value <= most else 0)
+
+
 _FILL = (240, 240)
-_SAME = 7  # levels of 255 that JPEG noise and resampling may add
-_SHADE = 175  # darker than this beside the ground is a thing, not a shadow
+_SAME = 3  # levels of 255 that a ground may differ in itself
+_EXACT = 0
+_EVEN = 5  # a shadow darkens all channels alike
+_SHADE = 196  # darker than this beside the ground is a thing, not a shadow
+_FLOOR = 0.8  # shadows on the ground are at the bottom
 _WHITE = 250
 
 

@@ -6,6 +6,7 @@ carry; the prompt itself is sent by a worker after the commit.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from math import ceil
 from uuid import UUID
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.checkout import stock
+from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.errors import (
     AlreadyPaid,
     AmountNotPayable,
@@ -24,7 +26,6 @@ from app.domain.errors import (
     PromptStillAlive,
     TooManyTries,
 )
-from app.domain.orders.events import note
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.models import PaymentAttempt, PaymentIntent
@@ -76,33 +77,39 @@ def begin_attempt(session: Session, order: Order, intent: PaymentIntent, *, phon
     return attempt
 
 
-def retry_payment(session: Session, order_id: UUID, *, phone: str | None) -> PaymentAttempt:
+def retry_payment(session: Session, order: Order, *, phone: str | None, key: str) -> PaymentAttempt:
     """Try again on the same intent, on the same number or another one typed by the shopper.
 
-    Only when no earlier prompt can still be answered: raises PromptStillAlive with the
-    seconds to wait. Raises AlreadyPaid, NotPayable, FieldProblem, OutOfStock when the goods
-    were put back on sale and sold since, TooManyTries.
+    Once per ``key``: the same form again returns the attempt that stands. Only when no
+    earlier prompt can still be answered: raises PromptStillAlive with the seconds to wait.
+    Raises AlreadyPaid, NotPayable, FieldProblem, OutOfStock when the goods were put back on
+    sale and sold since, TooManyTries, KeyReused. Does not commit.
     """
-    order = session.scalar(
-        select(Order).where(Order.store_id == bound_store(), Order.id == order_id).with_for_update()
-    )
-    if order is None or order.status == OrderStatus.CANCELLED:
+    fingerprint = hashlib.sha256(f"{order.id}:{phone or ''}".encode()).digest()
+    replay = claim_key(session, key, fingerprint)
+    session.refresh(order, with_for_update=True)
+    if replay is not None:
+        return session.get_one(PaymentAttempt, (bound_store(), UUID(replay)))
+    if order.status == OrderStatus.CANCELLED:
         raise NotPayable
     intent = session.scalars(
         select(PaymentIntent)
-        .where(PaymentIntent.store_id == bound_store(), PaymentIntent.order_id == order_id)
+        .where(PaymentIntent.store_id == bound_store(), PaymentIntent.order_id == order.id)
         .with_for_update()
+        .execution_options(populate_existing=True)
     ).one()
     if order.status != OrderStatus.PENDING_PAYMENT or intent.status == IntentStatus.SUCCEEDED:
         raise AlreadyPaid
-    last = latest_attempt(session, order_id)
+    last = latest_attempt(session, order.id)
     now = utcnow()
     if last is not None:
         _make_way(session, last, now)
     stock.hold_again(session, order, until=timings().reservation_end(now))
     ask_for(session, Topic.RELEASE_HOLD, key=f"{order.id}:{new_id()}", order_id=str(order.id),
             after_seconds=timings().reservation)
-    return begin_attempt(session, order, intent, phone=_phone_for(order, last, phone))
+    attempt = begin_attempt(session, order, intent, phone=_phone_for(order, last, phone))
+    finish_key(session, key, str(attempt.id))
+    return attempt
 
 
 def latest_attempt(session: Session, order_id: UUID) -> PaymentAttempt | None:
@@ -164,7 +171,3 @@ def _refuse_too_many_prompts(session: Session, lookup: bytes) -> None:
         age = (utcnow() - oldest).total_seconds()
         raise TooManyTries(retry_after_seconds=max(1, int(PROMPT_WINDOW_SECONDS - age)))
 
-
-def note_prompt(session: Session, order: Order, attempt: PaymentAttempt) -> None:
-    """Tell the timeline that a phone was asked."""
-    note(session, order, "prompt_sent", channel="mpesa", attempt_id=str(attempt.id))

@@ -9,24 +9,24 @@ from __future__ import annotations
 from flask import Flask
 
 from app.web.commands.assets import assets_command
-from app.web.commands.catalog import catalog
+from app.web.commands.catalog import catalog_group
 from app.web.commands.database import check_db, migrate, migration, schema
 from app.web.commands.people import platform_admin
-from app.web.commands.rows import rows
+from app.web.commands.rows import rows_command
 from app.web.commands.stores import store
-from app.web.commands.urls import urls
+from app.web.commands.urls import urls_command
 
 COMMANDS = (
     assets_command,
-    catalog,
+    catalog_group,
     check_db,
     migrate,
     migration,
     platform_admin,
-    rows,
+    rows_command,
     schema,
     store,
-    urls,
+    urls_command,
 )
 
 

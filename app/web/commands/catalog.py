@@ -14,11 +14,11 @@ ACTOR = "bin/manage"
 
 
 @click.group("catalog")
-def catalog() -> None:
+def catalog_group() -> None:
     """A store's goods."""
 
 
-@catalog.command("import")
+@catalog_group.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--store", "slug", required=True, help="The store's short name.")
 @click.option(
@@ -54,9 +54,13 @@ def import_file(file: Path, slug: str, columns: tuple[str, ...]) -> None:
             done.add(apply_catalogue(session, read, actor=ACTOR, start=start, limit=AT_ONCE))
             start = done.next_start
             if start is None:
-                counts = _counts(done)
                 keep_report(
-                    session, read, filename=file.name, actor=ACTOR, counts=counts, refused=done.refused
+                    session,
+                    read,
+                    filename=file.name,
+                    actor=ACTOR,
+                    counts=_counts(done),
+                    refused=done.refused,
                 )
             session.commit()
     for note in read.report.notes:
@@ -75,7 +79,8 @@ def _mapping(columns: tuple[str, ...]) -> dict[str, str] | None:
     for pair in columns:
         field, equals, column = pair.partition("=")
         if not equals or field not in FIELDS:
-            raise click.BadParameter(f"{pair}: write FIELD=COLUMN; the fields are {', '.join(FIELDS)}")
+            fields = ", ".join(FIELDS)
+            raise click.BadParameter(f"{pair}: write FIELD=COLUMN; the fields are {fields}")
         mapping[field] = column
     return mapping or None
 
@@ -97,7 +102,7 @@ def _summary(rows: int, refused: int, repeated: int, done: object) -> None:
     for what in ("products", "variants"):
         made, changed, same = (n[f"{what}_{how}"] for how in ("created", "updated", "unchanged"))
         click.echo(f"{what}: {made} new, {changed} changed, {same} as they were")
-    if n["variants_without_stock"]:
-        click.echo(f"{n['variants_without_stock']} variants have no stock yet: the file does not say")
-    if n["images_not_fetched"]:
-        click.echo(f"{n['images_not_fetched']} picture addresses were not fetched: upload the pictures")
+    if empty := n["variants_without_stock"]:
+        click.echo(f"{empty} variants have no stock yet: the file does not say")
+    if left := n["images_not_fetched"]:
+        click.echo(f"{left} picture addresses were not fetched: upload the pictures")

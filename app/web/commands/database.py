@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations" / "versions"
@@ -38,7 +37,7 @@ def migration(words: str) -> None:
     revision = f"{int(newest[:4]) + 1:04d}_{name}"
     file = MIGRATIONS / f"{revision}.py"
     file.write_text(_blank(words, revision, newest))
-    click.echo(f"Fill in {file.relative_to(MIGRATIONS.parents[1])}: UP and DOWN, then bin/manage migrate.")
+    click.echo(f"Fill in UP and DOWN of migrations/versions/{file.name}, then bin/manage migrate.")
 
 
 @click.command("check-db")
@@ -52,14 +51,15 @@ def migration(words: str) -> None:
 def check_db(url: str | None) -> None:
     """Say whether the database is at the newest migration and agrees with the models."""
     from app.db.engine import db
-    from app.web.health import migration_in_database
 
     if url:
         _go_up_down_up(url)
         click.echo("Every migration goes up, down and up.")
-    at, newest = migration_in_database(), _newest()
+    at, newest = _migrated_to(db.engine), _newest()
     if at != newest:
-        raise click.ClickException(f"The database is at {at}, the code at {newest}: bin/manage migrate")
+        raise click.ClickException(
+            f"The database is at {at}, the code at {newest}: run bin/manage migrate"
+        )
     differences = disagreements(db.engine)
     for difference in differences:
         click.echo(difference)
@@ -77,12 +77,16 @@ def schema(write: bool) -> None:
     from app.web.commands.schema_page import schema_page
 
     with db.engine.connect() as connection:
-        page = schema_page(connection)
+        try:
+            page = schema_page(connection)
+        except KeyError as error:
+            message = f"Say in schema_page.PURPOSE what the table {error} is for."
+            raise click.ClickException(message) from error
     if not write:
         click.echo(page)
         return
     SCHEMA_PAGE.write_text(page)
-    click.echo(f"Wrote docs/schema.md: {page.count(chr(10) + '## ')} tables.")
+    click.echo("Wrote docs/schema.md.")
 
 
 def disagreements(engine: Engine) -> list[str]:
@@ -97,8 +101,8 @@ def disagreements(engine: Engine) -> list[str]:
     for name in sorted(modelled.keys() & in_database):
         columns = {c["name"]: c for c in inspector.get_columns(name, schema="app")}
         known = modelled[name].columns
-        found += [f"{name}.{column}: no such column" for column in sorted(known.keys() - columns.keys())]
-        found += [f"{name}.{column}: not in the model" for column in sorted(columns.keys() - known.keys())]
+        found += [f"{name}.{c}: no such column" for c in sorted(known.keys() - columns.keys())]
+        found += [f"{name}.{c}: not in the model" for c in sorted(columns.keys() - known.keys())]
         found += [
             f"{name}.{column}: differs in what may be NULL"
             for column in sorted(known.keys() & columns.keys())
@@ -110,18 +114,26 @@ def disagreements(engine: Engine) -> list[str]:
 def _go_up_down_up(url: str) -> None:
     from alembic import command
     from alembic.config import Config
+
     from config import postgres_url
 
     engine = create_engine(postgres_url(url), poolclass=NullPool)
     is_empty = not inspect(engine).has_table("alembic_version", schema="app")
     engine.dispose()
     if not is_empty:
-        raise click.ClickException("That database is not empty: going down would delete what is in it.")
+        raise click.ClickException("That database is not empty: going down would delete all of it.")
     config = Config(str(MIGRATIONS.parent / "alembic.ini"))
     config.attributes["url"] = postgres_url(url)
     command.upgrade(config, "head")
     command.downgrade(config, "base")
     command.upgrade(config, "head")
+
+
+def _migrated_to(engine: Engine) -> str | None:
+    if not inspect(engine).has_table("alembic_version", schema="app"):
+        return None
+    with engine.connect() as connection:
+        return str(connection.scalar(text("SELECT version_num FROM app.alembic_version")))
 
 
 def _newest() -> str:

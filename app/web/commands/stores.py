@@ -144,8 +144,9 @@ def shell(slug: str) -> None:
     store_id = store_id_of(slug)
     with inside_store(store_id):
         session = db.session()
-        names: dict[str, Any] = {mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
+        models = [mapper.class_ for mapper in Base.registry.mappers]
+        names: dict[str, Any] = {model.__name__: model for model in models}
         names |= {"session": session, "store": session.get_one(Store, store_id), "select": select}
-        banner = f"Inside {slug} (store {store_id}). At hand: session, store, select and every model."
+        banner = f"Inside {slug} (store {store_id}): session, store, select and every model."
         code.interact(banner=banner, local=names, exitmsg="")
         session.rollback()

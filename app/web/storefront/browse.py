@@ -244,7 +244,8 @@ def _public(template: str, **context: object) -> Response:
     response.headers["Content-Language"] = current_locale()
     response.vary.update(("Accept-Language", "Cookie"))
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _digits(text: str, *, most: int) -> int | None:

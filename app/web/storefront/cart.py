@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
@@ -110,7 +111,7 @@ def _panel_answer(cart: Cart, *, note: str | None = None, undo: Removed | None =
 
 def _panel(
     cart: Cart | None, *, note: str | None = None, undo: Removed | None = None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """What the panel needs: the cart, and what delivery of it would cost."""
     preview, problem = None, None
     if cart is not None and cart.lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -41,8 +42,14 @@ PICKUP = "pickup"
 
 # Rules that leave the shopper on this page, with what they typed still in place.
 _STAY = (
-    FieldProblem, AreaNotServed, BelowMinimumOrder, OutOfStock, PriceChanged, AmountNotPayable, AlreadyPaid,
-)  # fmt: skip
+    FieldProblem,
+    AreaNotServed,
+    BelowMinimumOrder,
+    OutOfStock,
+    PriceChanged,
+    AmountNotPayable,
+    AlreadyPaid,
+)
 
 
 @dataclass
@@ -157,7 +164,7 @@ def _page(
     return make_response(page)
 
 
-def _facts(cart: Cart, typed: Typed, shopper: Customer | None) -> dict[str, object]:
+def _facts(cart: Cart, typed: Typed, shopper: Customer | None) -> dict[str, Any]:
     priced: Review = review(
         db.session(),
         g.store,

@@ -12,7 +12,7 @@ from app.db.engine import db
 from app.domain.cart.actions import choose_area
 from app.domain.cart.queries import find_cart
 from app.domain.delivery.areas import Area, UnknownArea, get_area, suggest_areas
-from app.domain.delivery.fees import Basket
+from app.domain.delivery.fees import Basket, FeeRule
 from app.domain.delivery.promises import promise_for, promise_words
 from app.domain.delivery.queries import (
     FeePreview,
@@ -92,7 +92,7 @@ def strip() -> ResponseReturnValue:
 def preview_for_cart(
     subtotal_cents: int, grams: int, is_bulky: bool
 ) -> tuple[FeePreview | None, str | None]:
-    """The fee for this shopper's area and these goods; or the sentence that says why there is none."""
+    """The fee for this shopper's area and these goods, or the sentence why there is none."""
     area = chosen_area()
     if area is None:
         return None, None
@@ -118,7 +118,7 @@ def _preview(area: Area) -> FeePreview:
     return _fee_of(found, fee_rules(db.session()))
 
 
-def _fee_of(found: StoreArea, rules: list) -> FeePreview:  # type: ignore[type-arg]
+def _fee_of(found: StoreArea, rules: list[FeeRule]) -> FeePreview:
     now = utcnow()
     basket = Basket(subtotal_cents=max(found.terms.minimum_order_cents, 1))
     quote = price_delivery(found, basket, rules, now)

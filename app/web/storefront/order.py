@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -116,7 +117,7 @@ def _page(order: Order, token: str, *, problem: str = "") -> Response:
 
 def _payment_facts(
     order: Order, token: str, view: PaymentView, *, problem: str = ""
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return {
         "order": order,
         "token": token,
@@ -138,7 +139,7 @@ def _get_order(token: str) -> Order:
 
 
 def _version(view: PaymentView, order: Order) -> str:
-    """Changes when the panel would read differently; the passing seconds alone are counted in the browser."""
+    """Changes when the panel reads differently. Passing seconds are counted in the browser."""
     seen = (view.kind, view.title, view.sentence, view.can_retry, view.receipt, view.masked_phone,
             view.poll_seconds, view.attempt_status, order.version)  # fmt: skip
     return hashlib.sha256(repr(seen).encode()).hexdigest()[:20]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import html
 import re
 import secrets
@@ -20,6 +21,17 @@ from app.domain.stores.actions import add_membership, add_person
 from app.domain.stores.models import Store
 
 HTMX = {"HX-Request": "true"}
+
+
+class AtPlatform(FlaskClient):
+    """A client whose every path is on the platform's host.
+
+    Each request has a context of its own, as in a server: not the test's session or store.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        kwargs.setdefault("base_url", "https://localhost:8000")
+        return contextvars.Context().run(super().open, *args, **kwargs)
 
 
 @dataclass
@@ -54,16 +66,24 @@ class Desk:
             **kwargs,
         )
 
+    def undo(self, page: str) -> TestResponse:
+        """Press Undo in the toast that the page shows."""
+        path, fields = self.form(page[page.index('id="toasts"') :], "")
+        return self.client.post(path, data=fields)
+
     def form(self, page: str, action: str) -> tuple[str, dict[str, str]]:
         """The form's address and what its hidden fields say."""
-        for found in re.finditer(r"<form[^>]*action=\"([^\"]*)\"[^>]*>(.*?)</form>", page, re.S):
-            if found[1].split("?")[0].endswith(action):
+        for found in re.finditer(r"<form([^>]*)>(.*?)</form>", page, re.S):
+            where = re.search(r'action="([^"]*)"', found[1])
+            if 'method="post"' not in found[1] or where is None:
+                continue
+            if where[1].split("?")[0].endswith(action):
                 inputs = re.findall(r"<input[^>]*type=\"hidden\"[^>]*>", found[2])
                 fields = {
                     re.search(r'name="([^"]*)"', tag)[1]: re.search(r'value="([^"]*)"', tag)[1]  # type: ignore[index]
                     for tag in inputs
                 }
-                return found[1], fields
+                return where[1], fields
         raise AssertionError(f"no form for {action}")
 
     def token(self) -> str:
@@ -80,12 +100,9 @@ class Desk:
 
 def platform_client(app: Flask) -> FlaskClient:
     """A client on the platform's host, on an address of its own."""
-    client = app.test_client()
+    client = AtPlatform(app, app.response_class)
     parts = (secrets.randbelow(250) + 1 for _ in range(3))
     client.environ_base |= {
-        "HTTP_HOST": "localhost:8000",
-        "SERVER_NAME": "localhost",
-        "wsgi.url_scheme": "https",
         "HTTP_SEC_FETCH_SITE": "same-origin",
         "REMOTE_ADDR": "127." + ".".join(map(str, parts)),
     }

@@ -83,8 +83,7 @@ def test_counted_stock_leaves_a_movement_and_an_undo(session: Session, owner: De
     counted = session.scalars(select(StockMovement).where(StockMovement.reason == "count")).one()
     assert (counted.quantity, counted.actor) == (-3, owner.name)
 
-    undo_path, undo = owner.form(said, "/stock")
-    owner.client.post(undo_path, data=undo)
+    owner.undo(said)
     session.expire_all()
     assert variant.on_hand == 10
 
@@ -99,8 +98,7 @@ def test_a_fee_is_changed_in_place_undone_and_written_down(session: Session, own
     assert (terms.fee_cents, terms.changed_by) == (200_00, owner.name)
     assert "Westlands costs KES\xa0200 now." in said
 
-    undo_path, undo = owner.form(said, "/fee")
-    owner.client.post(undo_path, data=undo)
+    owner.undo(said)
     session.expire_all()
     assert terms.fee_cents == 250_00
     changes = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "fee.changed"))

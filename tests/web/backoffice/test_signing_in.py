@@ -22,7 +22,7 @@ SignIn = Callable[..., Desk]
 
 
 def new_phone() -> str:
-    return f"+2547{secrets.randbelow(10**8):08d}"
+    return f"+25471{secrets.randbelow(10**4):04d}678"
 
 
 def hire(store: Store, **facts: str) -> str:
@@ -87,7 +87,7 @@ def test_a_known_and_an_unknown_number_get_the_same_answer(
     answers = []
     for phone in (known, unknown):
         answer = visitor.press(visitor.read("/sign-in"), "/sign-in/code", {"phone": phone})
-        page = re.sub(r'value="[^"]*"', "", answer.text).replace(phone[-3:], "")
+        page = re.sub(r'value="[^"]*"', "", answer.text)
         answers.append((answer.status_code, page, sorted(answer.headers.keys())))
 
     assert answers[0] == answers[1]
@@ -143,7 +143,7 @@ def test_a_code_typed_in_another_browser_does_nothing(
 
 @pytest.mark.row("W2")
 @pytest.mark.parametrize(
-    ("role", "home"),
+    ("role", "landing"),
     [
         ("owner", "/dash/{}/"),
         ("manager", "/dash/{}/"),
@@ -155,15 +155,15 @@ def test_a_code_typed_in_another_browser_does_nothing(
         ("rider", "/staff/{}/run/"),
     ],
 )
-def test_each_role_lands_on_its_own_home(sign_in: SignIn, role: str, home: str) -> None:
+def test_each_role_lands_on_its_own_home(sign_in: SignIn, role: str, landing: str) -> None:
     desk = sign_in(role)
 
     answer = desk.get("/stores")
 
-    assert answer.headers["Location"] == home.format(desk.store.slug)
+    assert answer.headers["Location"] == landing.format(desk.store.slug)
     assert desk.get(answer.headers["Location"]).status_code == 200
-    if not home.startswith("/dash"):
-        assert desk.get("/dash/<store>/").headers["Location"] == home.format(desk.store.slug)
+    if not landing.startswith("/dash"):
+        assert desk.get("/dash/<store>/").headers["Location"] == landing.format(desk.store.slug)
 
 
 @pytest.mark.row("W2")
@@ -209,6 +209,7 @@ def test_the_landing_page_says_what_this_is(visitor: Desk) -> None:
     assert 'href="/sign-in"' in page
 
 
-def test_the_desks_do_not_exist_on_a_shops_host(owner: Desk, client: object, store: Store) -> None:
+def test_the_desks_do_not_exist_on_a_shops_host(owner: Desk, store: Store) -> None:
     for path in ("/sign-in", f"/dash/{store.slug}/", f"/staff/{store.slug}/orders/"):
-        assert client.get(path).status_code == 404  # type: ignore[attr-defined]
+        shop = f"https://{store.slug}.localhost:8000"
+        assert owner.client.get(path, base_url=shop).status_code == 404

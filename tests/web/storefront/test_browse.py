@@ -51,9 +51,7 @@ def fill_shop(session: Session) -> str:
         options=["Colour", "Strap"],
         facts=[("Case", "44 mm, resin"), ("Water", "50 m")],
         variants=[
-            NewVariant(
-                sku=f"{c}-{s}", price_cents=p, options=[c, s], stock=0 if c == "Sand" else 7
-            )
+            NewVariant(sku=f"{c}-{s}", price_cents=p, options=[c, s], stock=0 if c == "Sand" else 7)
             for c in ("Black", "Olive", "Sand")
             for s, p in (("Rubber", 1_850_00), ("Steel", 2_250_00))
         ],
@@ -83,7 +81,9 @@ def test_a_public_page_is_the_same_for_everybody(
     product = fill_shop(session)
     address = product if page == "product" else page
     before = client.get(address)
-    client.post("/cart/lines", data={"product": product[3:], "option-0": "Black", "option-1": "Rubber"})
+    client.post(
+        "/cart/lines", data={"product": product[3:], "option-0": "Black", "option-1": "Rubber"}
+    )
     client.post("/deliver-to", data={"area": "kilimani"})
     after = client.get(address)
     assert after.data == before.data
@@ -98,7 +98,7 @@ def test_variants_work_without_javascript(client: Shopper, session: Session) -> 
     address = fill_shop(session)
     steel = client.get(address, query_string={"option-0": "Black", "option-1": "Steel"})
     assert "2,250" in steel.text
-    assert '+KES\N{NO-BREAK SPACE}400' in steel.text
+    assert "+KES\N{NO-BREAK SPACE}400" in steel.text
     sand = client.get(address, query_string={"option-0": "Sand", "option-1": "Rubber"})
     assert re.search(r'class="(tile|vchip) out"', sand.text)
     assert re.search(r"<button[^>]*disabled[^>]*>Sold out", sand.text)
@@ -111,7 +111,9 @@ def test_the_product_says_fee_and_time_once_the_area_is_known(
     address = fill_shop(session)
     assert "KES\N{NO-BREAK SPACE}250" in client.get(address).text  # "from", before any choice
     client.post("/deliver-to", data={"area": "kilimani", "next": address})
-    strip = client.get(f"{address}/delivery", query_string={"option-0": "Black", "option-1": "Rubber"})
+    strip = client.get(
+        f"{address}/delivery", query_string={"option-0": "Black", "option-1": "Rubber"}
+    )
     assert "Kilimani" in strip.text
     assert "KES\N{NO-BREAK SPACE}250" in strip.text
     assert "2,100" in strip.text  # 1,850 and the fee, in the bar
@@ -155,9 +157,7 @@ def test_odd_addresses_are_pages(client: Shopper, session: Session, query: str) 
     assert client.get(f"{product}?{query}").status_code == 200
 
 
-def test_another_stores_goods_are_not_here(
-    app: Flask, session: Session, theirs: Store
-) -> None:
+def test_another_stores_goods_are_not_here(app: Flask, session: Session, theirs: Store) -> None:
     address = fill_shop(session)
     neighbour = shopper_of(app, theirs)
     assert neighbour.get(address).status_code == 404

@@ -50,9 +50,7 @@ def test_a_spoiled_cart_cookie_is_an_empty_cart(
     assert cookie is not None
     assert cookie.secure
     assert cookie.http_only
-    client.set_cookie(
-        CART_COOKIE, spoil.format(cookie.value), domain=client.host
-    )
+    client.set_cookie(CART_COOKIE, spoil.format(cookie.value), domain=client.host)
     assert client.get("/cart").status_code == 200
     assert "Your cart is empty" in client.get("/cart").text
     assert client.post("/cart/lines", data={"sku": "TEA"}).status_code == 303

@@ -10,7 +10,9 @@ from config import Settings
 from tests.web.storefront.conftest import Shopper
 
 
-def test_a_picture_is_served_for_a_year_without_cookies(client: Shopper, settings: Settings) -> None:
+def test_a_picture_is_served_for_a_year_without_cookies(
+    client: Shopper, settings: Settings
+) -> None:
     stored = store_picture(Image.new("RGB", (800, 800), "teal"), media_dir=settings.media_dir)
     answer = client.get(f"/media/{stored.media_key}-320.webp")
     assert answer.status_code == 200
@@ -23,7 +25,12 @@ def test_a_picture_is_served_for_a_year_without_cookies(client: Shopper, setting
 
 @pytest.mark.parametrize(
     "name",
-    ["0" * 32 + "-320.webp", "0" * 32 + "-321.webp", "..%2f..%2fconfig-320.webp", "A" * 32 + "-320.webp"],
+    [
+        "0" * 32 + "-320.webp",
+        "0" * 32 + "-321.webp",
+        "..%2f..%2fconfig-320.webp",
+        "A" * 32 + "-320.webp",
+    ],
 )
 def test_any_other_name_is_not_there(client: Shopper, settings: Settings, name: str) -> None:
     assert client.get(f"/media/{name}").status_code == 404
