@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,9 @@ def create_app(settings: Settings, *, role: str = "web") -> Flask:
     addresses.configure_addresses(
         Addresses(scheme=settings.public_scheme, platform_host=settings.platform_host)
     )
-    app = Flask("app", root_path=str(ROOT), template_folder=str(ROOT / "templates"), static_folder=None)
+    app = Flask(
+        "app", root_path=str(ROOT), template_folder=str(ROOT / "templates"), static_folder=None
+    )
     app.config.update(
         SETTINGS=settings,
         SECRET_KEY=settings.secret_key,
@@ -86,7 +87,7 @@ def _connect(app: Flask, settings: Settings, role: str) -> None:
 
 def import_every_model() -> None:
     """Make every table known, so that relationships and migrations find them."""
-    import importlib
+    import importlib.util
     import pkgutil
 
     from app import domain

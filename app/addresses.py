@@ -14,7 +14,7 @@ class Addresses:
 
     @property
     def port(self) -> str:
-        host, colon, port = self.platform_host.partition(":")
+        _, colon, port = self.platform_host.partition(":")
         return colon + port
 
 

@@ -82,3 +82,8 @@ def gettext_lazy(message: str, /, **values: object) -> str:
     call ``str()`` on it before handing it to JSON or to the database.
     """
     return cast(str, LazyProxy(gettext, message, enable_cache=False, **values))
+
+
+def gettext_noop(message: str) -> str:
+    """Marks a message for translation where it is written; it is translated where it is shown."""
+    return message

@@ -73,7 +73,9 @@ class OutboxRow(StoreOwned, Base):
     done_at: Mapped[datetime | None]
 
 
-def ask_for(session: Session, topic: Topic, *, key: str, after_seconds: float = 0, **ids: str | int) -> UUID:
+def ask_for(
+    session: Session, topic: Topic, *, key: str, after_seconds: float = 0, **ids: str | int
+) -> UUID:
     """Ask for later work in this transaction: it happens if, and only if, we commit.
 
     ``key`` makes asking twice the same as asking once. ``ids`` are identifiers only,

@@ -21,7 +21,9 @@ _CARD = re.compile(r"(?<![\w-])\d{13,19}(?![\w-])")
 _BEARER = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+")
 _TOKEN_IN_PATH = re.compile(r"(/(?:o|r|hooks/pay|pay)/)[\w-]{6,}")
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{8})\d+")
-_SECRET_NAMES = re.compile(r"(?i)pass|secret|token|authorization|cookie|otp|api_?key|(^|_)code$|msisdn|phone$")
+_SECRET_NAMES = re.compile(
+    r"(?i)pass|secret|token|authorization|cookie|otp|api_?key|(^|_)code$|msisdn|phone$"
+)
 
 
 def scrub(text: str) -> str:

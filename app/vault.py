@@ -33,7 +33,11 @@ class Vault:
     def seal(self, plain: str, *, store_id: int, column: str) -> bytes:
         """Encrypt text for one store and column."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return KEY_ID + nonce + AESGCM(self.seal_key).encrypt(nonce, plain.encode(), _bound_to(store_id, column))
+        return (
+            KEY_ID
+            + nonce
+            + AESGCM(self.seal_key).encrypt(nonce, plain.encode(), _bound_to(store_id, column))
+        )
 
     def open(self, sealed: bytes, *, store_id: int, column: str) -> str:
         """Decrypt what ``seal`` made. Raises CannotOpen."""

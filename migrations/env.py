@@ -13,7 +13,9 @@ VERSION_TABLE = {"version_table": "alembic_version", "version_table_schema": "ap
 
 def migrator_url() -> str:
     """Given by the caller (tests), else from the app's settings."""
-    return context.config.attributes.get("url") or current_app.config["SETTINGS"].migrator_database_url
+    return (
+        context.config.attributes.get("url") or current_app.config["SETTINGS"].migrator_database_url
+    )
 
 
 def run_online() -> None:

@@ -18,9 +18,18 @@ from tasks.runner import handles
 @handles(Topic.WRITE_SITEMAP)
 def write_sitemap(session: Session) -> None:
     """Write this store's sitemap anew."""
-    host = session.query(Domain.host).filter_by(store_id=bound_store(), is_canonical=True).limit(1).scalar()
+    host = (
+        session.query(Domain.host)
+        .filter_by(store_id=bound_store(), is_canonical=True)
+        .limit(1)
+        .scalar()
+    )
     if host is not None:
-        write(session, session.get_one(Store, bound_store()), addresses.store_url(host, "").rstrip("/"))
+        write(
+            session,
+            session.get_one(Store, bound_store()),
+            addresses.store_url(host, "").rstrip("/"),
+        )
 
 
 @handles(Topic.LOOK_FOR_NUDGES)
@@ -31,7 +40,7 @@ def look_for_nudges(session: Session) -> None:
 
 @handles(Topic.SWEEP_OLD_ROWS)
 def sweep_old_rows(session: Session) -> None:
-    """Remove what is kept for a time only: spent codes and counters a day, keys a week, quotes a month, carts a month."""
+    """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two."""
     for statement in (
         "DELETE FROM app.otp_codes WHERE store_id = app.store_id() AND expires_at < now() - interval '24 hours'",
         "DELETE FROM app.rate_counters WHERE store_id = app.store_id() AND at < now() - interval '48 hours'",

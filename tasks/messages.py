@@ -26,9 +26,13 @@ def send_message(session: Session, *, message_id: str) -> None:
             keys = session.get_one(ChannelSettings, (bound_store(), "whatsapp"))
             number, token = keys.phone_number_id, keys.token
             session.commit()
-            return registry.whatsapp(base_url=settings.graph_base_url, phone_number_id=number, token=token)
+            return registry.whatsapp(
+                base_url=settings.graph_base_url, phone_number_id=number, token=token
+            )
         return registry.sms(
-            base_url=settings.sms_base_url, username=settings.sms_username, api_key=settings.sms_api_key
+            base_url=settings.sms_base_url,
+            username=settings.sms_username,
+            api_key=settings.sms_api_key,
         )
 
     deliver_message(session, UUID(message_id), sender_for=sender_for)

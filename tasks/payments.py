@@ -24,7 +24,9 @@ HOOK = "/hooks/pay/"
 
 def payment_provider(session: Session) -> PaymentProvider:
     """The provider of this store, with its own keys. Raises TryLater where none is set up."""
-    keys = session.scalar(select(PaymentSettings).where(PaymentSettings.store_id == bound_store()).limit(1))
+    keys = session.scalar(
+        select(PaymentSettings).where(PaymentSettings.store_id == bound_store()).limit(1)
+    )
     if keys is None:
         raise TryLater("no payment settings", after_seconds=60)
     return registry.mpesa(
@@ -60,7 +62,9 @@ def handle_callback(session: Session, *, callback_id: str) -> None:
 @handles(Topic.CONFIRM_ATTEMPT, external=True)
 def confirm_attempt(session: Session, *, attempt_id: str, tries: int) -> None:
     """Ask the provider whether a callback told the truth."""
-    checking.confirm_attempt(session, UUID(attempt_id), tries=tries, provider=payment_provider(session))
+    checking.confirm_attempt(
+        session, UUID(attempt_id), tries=tries, provider=payment_provider(session)
+    )
 
 
 @handles(Topic.CHECK_ATTEMPT, external=True)
@@ -81,5 +85,8 @@ def release_hold(session: Session, *, order_id: str) -> None:
 def register_c2b(session: Session, *, settings_id: str) -> None:
     """Tell the provider where to report money that arrives by itself."""
     registering.register_c2b(
-        session, UUID(settings_id), provider=payment_provider(session), hook_url=addresses.platform_url(HOOK)
+        session,
+        UUID(settings_id),
+        provider=payment_provider(session),
+        hook_url=addresses.platform_url(HOOK),
     )

@@ -54,14 +54,18 @@ class Relay:
         self.database_url = database_url.replace("postgresql+psycopg://", "postgresql://")
         self.redis = redis
         self.timings = timings
-        self.queues = {q.value: RqQueue(q.value, connection=redis, serializer=JSONSerializer) for q in Queue}
+        self.queues = {
+            q.value: RqQueue(q.value, connection=redis, serializer=JSONSerializer) for q in Queue
+        }
         self.is_stopping = False
 
     def run_forever(self) -> None:
         """Relay until told to stop; a lost database or Redis is waited for."""
         while not self.is_stopping:
             try:
-                with psycopg.connect(self.database_url, autocommit=True, connect_timeout=5) as connection:
+                with psycopg.connect(
+                    self.database_url, autocommit=True, connect_timeout=5
+                ) as connection:
                     connection.execute("LISTEN outbox")
                     log.info("relay_ready")
                     self._serve(connection)
@@ -81,7 +85,9 @@ class Relay:
     def ring(self, connection: psycopg.Connection) -> int:
         """Ring for one batch of due rows; returns how many. A Redis error takes the batch back."""
         with connection.transaction():
-            for row_id, store_id, topic in connection.execute(_DEAD, {"most": MOST_ATTEMPTS}).fetchall():
+            for row_id, store_id, topic in connection.execute(
+                _DEAD, {"most": MOST_ATTEMPTS}
+            ).fetchall():
                 log.error("outbox_row_dead", row_id=str(row_id), store_id=store_id, topic=topic)
             rows = connection.execute(
                 _DUE, {"visibility": self.timings.visibility, "batch": BATCH}

@@ -57,7 +57,9 @@ class Handler:
 _handlers: dict[Topic, Handler] = {}
 
 
-def handles(topic: Topic, *, external: bool = False) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def handles(
+    topic: Topic, *, external: bool = False
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register the one handler of a topic."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -80,7 +82,9 @@ def run(row_id: str, store_id: int) -> None:
     """Run one outbox row inside its store. Called by RQ, possibly twice, possibly at once."""
     with inside_store(store_id):
         session: Session = db.session()
-        claimed = session.execute(_CLAIM, {"id": UUID(row_id), "lease": timings().lease}).one_or_none()
+        claimed = session.execute(
+            _CLAIM, {"id": UUID(row_id), "lease": timings().lease}
+        ).one_or_none()
         session.commit()
         if claimed is None:
             log.info("job_already_taken", job_id=row_id)
@@ -113,11 +117,15 @@ def _act(session: Session, row_id: str, topic: Topic, payload: dict[str, Any], r
             # An external handler may be past its call: its row rings again and finds the truth.
             if is_conflict(error) and not handler.is_external and attempt < TRIES_ON_CONFLICT:
                 continue
-            _ring_later(session, row_id, type(error.orig).__name__, backed_off(timings().retry_delay, rings))
+            _ring_later(
+                session, row_id, type(error.orig).__name__, backed_off(timings().retry_delay, rings)
+            )
             log.warning("job_failed", error=type(error.orig).__name__)
         except Exception as error:
             session.rollback()
-            _ring_later(session, row_id, type(error).__name__, backed_off(timings().retry_delay, rings))
+            _ring_later(
+                session, row_id, type(error).__name__, backed_off(timings().retry_delay, rings)
+            )
             log.error("job_failed", error=type(error).__name__, trace=traceback.format_exc())
         else:
             log.info("job_done")
@@ -129,12 +137,15 @@ def backed_off(seconds: float, rings: int) -> float:
 
     Twelve rings then last for half an hour, so that a provider's outage kills no message.
     """
-    return min(max(seconds, 300.0), seconds * 2 ** max(0, rings - 3))
+    doublings = max(0, rings - 3)
+    return float(min(max(seconds, 300.0), seconds * 2.0**doublings))
 
 
 def is_conflict(error: DBAPIError) -> bool:
     """Two transactions met; the same one may simply run again."""
-    return isinstance(error.orig, (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable))
+    return isinstance(
+        error.orig, (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable)
+    )
 
 
 def _ring_later(session: Session, row_id: str, error: str, delay: float) -> None:

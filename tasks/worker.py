@@ -38,7 +38,9 @@ def main(queue_name: str) -> int:
     AppWorker.app = app
     redis = Redis.from_url(settings.redis_url)
     queue = RqQueue(Queue(queue_name).value, connection=redis, serializer=JSONSerializer)
-    worker = AppWorker([queue], connection=redis, serializer=JSONSerializer, maintenance_interval=60)
+    worker = AppWorker(
+        [queue], connection=redis, serializer=JSONSerializer, maintenance_interval=60
+    )
     worker.work(with_scheduler=False, logging_level="WARNING")
     return 0
 

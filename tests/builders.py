@@ -33,7 +33,10 @@ def make_variant(
 ) -> Variant:
     """A product with one variant, in stock."""
     product = make_product(
-        session, name=name, variants=[NewVariant(sku=sku or new_reference(), price_cents=price_cents, stock=stock)], **facts
+        session,
+        name=name,
+        variants=[NewVariant(sku=sku or new_reference(), price_cents=price_cents, stock=stock)],
+        **facts,
     )
     return product.variants[0]
 
@@ -58,15 +61,27 @@ def make_cart(session: Session, *variants: Variant, quantity: int = 1) -> Cart:
 def fill_form(**facts: Any) -> CheckoutForm:
     """What a shopper in Kilimani types."""
     return CheckoutForm(
-        **{"phone": PHONE, "area": "kilimani", "landmark": "Blue gate opposite the school", "name": ""} | facts
+        **{
+            "phone": PHONE,
+            "area": "kilimani",
+            "landmark": "Blue gate opposite the school",
+            "name": "",
+        }
+        | facts
     )
 
 
-def make_order(session: Session, cart: Cart | None = None, *, fee_cents: int = 250_00, **facts: Any) -> Order:
+def make_order(
+    session: Session, cart: Cart | None = None, *, fee_cents: int = 250_00, **facts: Any
+) -> Order:
     """An order whose payment was asked for and has not been sent yet."""
     serve_area(session, "kilimani", actor="test", fee_cents=fee_cents)
     placed = place_order(
-        session, session.get_one(Store, bound_store()), cart or make_cart(session), fill_form(**facts), key=new_token()
+        session,
+        session.get_one(Store, bound_store()),
+        cart or make_cart(session),
+        fill_form(**facts),
+        key=new_token(),
     )
     return session.get_one(Order, (bound_store(), placed.order_id))
 

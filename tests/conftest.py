@@ -298,8 +298,8 @@ def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
 def chromium() -> Iterator[Browser]:
     """One headless Chromium for this test process."""
     path = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
-    flags = ("--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-             " --disable-component-update --disable-sync").split()
+    words = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
+    flags = [f"--{word}" for word in f"{words} disable-component-update disable-sync".split()]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         yield browser

@@ -29,8 +29,13 @@ def main() -> None:
     with app.app_context():
         with platform_session() as session:
             store_id = create_store(
-                session, slug=order["slug"], name=order.get("name", "Duka la Majaribio"), code_prefix="KT",
-                host_suffix=settings.store_host_suffix, prompt_name=order["slug"].upper(), whatsapp="+254700000001",
+                session,
+                slug=order["slug"],
+                name=order.get("name", "Duka la Majaribio"),
+                code_prefix="KT",
+                host_suffix=settings.store_host_suffix,
+                prompt_name=order["slug"].upper(),
+                whatsapp="+254700000001",
                 accepts_pay_on_delivery=order.get("pay_on_delivery", True),
                 callback_trust_limit_cents=order.get("trust_limit_cents", 0),
             )
@@ -51,12 +56,26 @@ def _fill(order: dict[str, Any]) -> list[dict[str, Any]]:
     session = db.session()
     keys = order["keys"]
     save_payment_settings(
-        session, kind=keys["type"], shortcode=keys["shortcode"], till=keys["till_number"], consumer_key=keys["consumer_key"],
-        consumer_secret=keys["consumer_secret"], passkey=keys["passkey"], actor="test",
+        session,
+        kind=keys["type"],
+        shortcode=keys["shortcode"],
+        till=keys["till_number"],
+        consumer_key=keys["consumer_key"],
+        consumer_secret=keys["consumer_secret"],
+        passkey=keys["passkey"],
+        actor="test",
     )
     if order.get("whatsapp", False):
-        token = vault().seal(keys["whatsapp_token"], store_id=bound_store(), column="channel_settings.token")
-        session.add(ChannelSettings(channel="whatsapp", phone_number_id=keys["whatsapp_phone_number_id"], token_sealed=token))
+        token = vault().seal(
+            keys["whatsapp_token"], store_id=bound_store(), column="channel_settings.token"
+        )
+        session.add(
+            ChannelSettings(
+                channel="whatsapp",
+                phone_number_id=keys["whatsapp_phone_number_id"],
+                token_sealed=token,
+            )
+        )
     for area, fee in (order.get("areas") or {"kilimani": 250_00, "westlands": 300_00}).items():
         serve_area(session, area, actor="test", fee_cents=fee)
     session.add(Rider(name="Otieno"))
@@ -65,12 +84,23 @@ def _fill(order: dict[str, Any]) -> list[dict[str, Any]]:
     for n, stock in enumerate(order.get("stock", [1000, 1000, 1])):
         product = add_product(
             session,
-            NewProduct(name=f"Kericho tea no. {n + 1}", category=category,
-                       variants=[NewVariant(sku=f"TEA-{n + 1}", price_cents=(450 + 100 * n) * 100, stock=stock)]),
+            NewProduct(
+                name=f"Kericho tea no. {n + 1}",
+                category=category,
+                variants=[
+                    NewVariant(sku=f"TEA-{n + 1}", price_cents=(450 + 100 * n) * 100, stock=stock)
+                ],
+            ),
         )
         session.refresh(product)
-        variants.append({"id": str(product.variants[0].id), "sku": f"TEA-{n + 1}", "slug": product.slug,
-                         "price_cents": product.variants[0].price_cents})
+        variants.append(
+            {
+                "id": str(product.variants[0].id),
+                "sku": f"TEA-{n + 1}",
+                "slug": product.slug,
+                "price_cents": product.variants[0].price_cents,
+            }
+        )
     session.commit()
     return variants
 

@@ -70,7 +70,9 @@ class World:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.sandbox = httpx.Client(base_url=f"http://127.0.0.1:{stack.sandbox_port}", timeout=30, trust_env=False)
+        self.sandbox = httpx.Client(
+            base_url=f"http://127.0.0.1:{stack.sandbox_port}", timeout=30, trust_env=False
+        )
         assert stack.superuser_url is not None
         self.superuser_url = stack.superuser_url
         self._shoppers: list[Shopper] = []
@@ -87,15 +89,26 @@ class World:
     def open_shop(self, **wishes: Any) -> Shop:
         """Make an ordinary store with goods, keys of the sandbox, areas and staff."""
         slug = f"w{secrets.token_hex(5)}"
-        keys = self.sandbox.post("/_sim/credentials", json={"name": slug.upper(), "type": wishes.pop("kind", "paybill")}).json()
+        keys = self.sandbox.post(
+            "/_sim/credentials", json={"name": slug.upper(), "type": wishes.pop("kind", "paybill")}
+        ).json()
         self.sandbox.post(
             "/_sim/credentials",
-            json={"name": "Dukani SMS", "sms_username": self.stack.env["SMS_USERNAME"], "sms_api_key": self.stack.env["SMS_API_KEY"]},
+            json={
+                "name": "Dukani SMS",
+                "sms_username": self.stack.env["SMS_USERNAME"],
+                "sms_api_key": self.stack.env["SMS_API_KEY"],
+            },
         ).raise_for_status()
         order = {"slug": slug, "keys": keys, **wishes}
         made = subprocess.run(
-            [sys.executable, "-m", "tests.make_shop"], input=json.dumps(order), capture_output=True, text=True, cwd=ROOT,
-            env=self.stack.env, check=False,
+            [sys.executable, "-m", "tests.make_shop"],
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=self.stack.env,
+            check=False,
         )
         assert made.returncode == 0, made.stderr[-3000:]
         answer = json.loads(made.stdout.splitlines()[-1])
@@ -138,21 +151,30 @@ class World:
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Read the truth, as superuser."""
-        with psycopg.connect(self.superuser_url, autocommit=True, row_factory=dict_row) as connection:
+        with psycopg.connect(
+            self.superuser_url, autocommit=True, row_factory=dict_row
+        ) as connection:
             cursor = connection.execute(statement, values)  # type: ignore[arg-type]
             return cursor.fetchall() if cursor.description else []
 
     def order(self, shop: Shop, code: str) -> dict[str, Any]:
-        return self.sql("SELECT * FROM app.orders WHERE store_id = %s AND code = %s", shop.store_id, code)[0]
+        return self.sql(
+            "SELECT * FROM app.orders WHERE store_id = %s AND code = %s", shop.store_id, code
+        )[0]
 
     def attempts(self, order: dict[str, Any]) -> list[dict[str, Any]]:
         return self.sql(
             "SELECT * FROM app.payment_attempts WHERE store_id = %s AND order_id = %s ORDER BY created_at, id",
-            order["store_id"], order["id"],
+            order["store_id"],
+            order["id"],
         )
 
-    def wait_for_order(self, shop: Shop, code: str, status: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
-        wait_for(f"{code} {status}", lambda: self.order(shop, code)["status"] == status, seconds=seconds)
+    def wait_for_order(
+        self, shop: Shop, code: str, status: str, *, seconds: float = PATIENCE
+    ) -> dict[str, Any]:
+        wait_for(
+            f"{code} {status}", lambda: self.order(shop, code)["status"] == status, seconds=seconds
+        )
         return self.order(shop, code)
 
 
@@ -165,7 +187,10 @@ class Shopper:
         self.phone = f"25470{secrets.randbelow(10**7):07d}"
         if self.phone[-3] == "9":  # the sandbox's phones that misbehave by themselves
             self.phone = self.phone[:-3] + "5" + self.phone[-2:]
-        self.address = address or f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
+        self.address = (
+            address
+            or f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}"
+        )
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{world.stack.port}",
             headers={"Host": f"{shop.host}:{world.stack.port}", "Sec-Fetch-Site": "same-origin"},
@@ -201,11 +226,15 @@ class Shopper:
         area = facts.pop("area", "kilimani")
         page = self.get("/checkout", params={"area": area})
         assert page.status_code == 200, (page.status_code, page.text[:500])
-        return hidden_fields(page.text, "/checkout") | {
-            "phone": "0" + self.phone[3:],
-            "area": area,
-            "landmark": "Blue gate opposite the school",
-        } | facts
+        return (
+            hidden_fields(page.text, "/checkout")
+            | {
+                "phone": "0" + self.phone[3:],
+                "area": area,
+                "landmark": "Blue gate opposite the school",
+            }
+            | facts
+        )
 
     def place(self, **facts: Any) -> str:
         """Order what is in the cart; returns the path of the order page."""
@@ -213,7 +242,9 @@ class Shopper:
         assert answer.status_code == 303, (answer.status_code, answer.text[:1500])
         return str(answer.headers["location"])
 
-    def buy(self, variant: dict[str, Any] | None = None, quantity: int = 1, **facts: Any) -> Purchase:
+    def buy(
+        self, variant: dict[str, Any] | None = None, quantity: int = 1, **facts: Any
+    ) -> Purchase:
         """Put something in the cart and order it."""
         added = self.add(variant, quantity)
         assert added.status_code in (200, 303), added.text[:500]
@@ -223,6 +254,7 @@ class Shopper:
             "SELECT * FROM app.orders WHERE token_hash = sha256(convert_to(%s, 'UTF8'))", token
         )[0]
         return Purchase(self, f"/o/{token}", row["code"], row)
+
 
 @dataclass
 class Purchase:
@@ -245,10 +277,14 @@ class Purchase:
 
     def retry(self, **facts: Any) -> httpx.Response:
         page = self.shopper.get(self.path).text
-        return self.shopper.post(f"{self.path}/pay", hidden_fields(page, f"{self.path}/pay") | facts)
+        return self.shopper.post(
+            f"{self.path}/pay", hidden_fields(page, f"{self.path}/pay") | facts
+        )
 
     def wait(self, status: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
-        return self.shopper.world.wait_for_order(self.shopper.shop, self.code, status, seconds=seconds)
+        return self.shopper.world.wait_for_order(
+            self.shopper.shop, self.code, status, seconds=seconds
+        )
 
 
 def hidden_fields(html: str, action: str) -> dict[str, str]:

@@ -19,7 +19,9 @@ from app.db.base import Base
 from app.db.tenancy import StoreSession
 
 WEB_LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
-WORKER_LIMITS = "-c statement_timeout=30s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+WORKER_LIMITS = (
+    "-c statement_timeout=30s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
+)
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": StoreSession})
 
@@ -34,7 +36,13 @@ def engine_options(*, pooled: bool, limits: str) -> dict[str, Any]:
     }
     if pooled:
         # use_lifo keeps few connections warm; pre_ping survives a restarted Postgres.
-        options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True, "pool_use_lifo": True, "pool_timeout": 5}
+        options |= {
+            "pool_size": 10,
+            "max_overflow": 10,
+            "pool_pre_ping": True,
+            "pool_use_lifo": True,
+            "pool_timeout": 5,
+        }
     else:
         options |= {"poolclass": NullPool}
     return options

@@ -47,7 +47,9 @@ def inside_store(store_id: int) -> Iterator[None]:
 
 
 @event.listens_for(StoreSession, "after_begin")
-def _announce_store(session: StoreSession, transaction: SessionTransaction, connection: Connection) -> None:
+def _announce_store(
+    session: StoreSession, transaction: SessionTransaction, connection: Connection
+) -> None:
     if transaction.nested:
         return
     connection.execute(

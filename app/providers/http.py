@@ -24,7 +24,9 @@ def http_client() -> httpx.Client:
     """This process's client: explicit timeouts, no redirects, no retries. Made after a fork."""
     global _client, _client_pid
     if _client is None or _client_pid != os.getpid():
-        _client = httpx.Client(timeout=TIMEOUT, limits=LIMITS, follow_redirects=False, trust_env=False)
+        _client = httpx.Client(
+            timeout=TIMEOUT, limits=LIMITS, follow_redirects=False, trust_env=False
+        )
         _client_pid = os.getpid()
     return _client
 

@@ -39,7 +39,11 @@ class SharedTokens:
 
     def put(self, key: str, token: str, *, seconds: int) -> None:
         try:
-            self.redis.set(self._name(key), vault().seal(token, store_id=0, column="provider.token"), ex=seconds)
+            self.redis.set(
+                self._name(key),
+                vault().seal(token, store_id=0, column="provider.token"),
+                ex=seconds,
+            )
         except RedisError:
             return
 

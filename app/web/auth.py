@@ -34,7 +34,9 @@ def load_person() -> Any | None:
 
 def remember_staff(response: Response, token: str) -> Response:
     """Hand the browser its session."""
-    response.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/", max_age=7 * 86_400)
+    response.set_cookie(
+        COOKIE, token, secure=True, httponly=True, samesite="Lax", path="/", max_age=7 * 86_400
+    )
     return response
 
 
@@ -60,7 +62,9 @@ def require_staff(permission: str) -> Callable[[View], View]:
             person = load_person()
             if person is None:
                 if request.method == "GET":
-                    return redirect(url_for("signing_in.show", next=request.full_path.rstrip("?")), code=303)
+                    return redirect(
+                        url_for("signing_in.show", next=request.full_path.rstrip("?")), code=303
+                    )
                 abort(401)
             found = role_in(person.id, store)
             if found is None:

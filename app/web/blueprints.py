@@ -30,7 +30,9 @@ def add_blueprints(app: Flask) -> None:
     app.url_map.converters.update(regex32=Hex32, slug=SlugConverter)
     app.register_blueprint(front_door.bp)
     for audience in AUDIENCES:
-        for found in sorted(pkgutil.iter_modules(audience.__path__), key=lambda module: module.name):
+        for found in sorted(
+            pkgutil.iter_modules(audience.__path__), key=lambda module: module.name
+        ):
             module = importlib.import_module(f"{audience.__name__}.{found.name}")
             if isinstance(getattr(module, "bp", None), Blueprint):
                 app.register_blueprint(module.bp)

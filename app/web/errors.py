@@ -81,7 +81,10 @@ def show_database_error(error: DBAPIError) -> Response:
         return _words(_("We could not read that request."), 400)
     if isinstance(error, OperationalError):
         log.warning("database_unavailable", error=type(error.orig).__name__)
-        response = _words(_("The shop is catching its breath. Nothing was lost. Please try again in a moment."), 503)
+        response = _words(
+            _("The shop is catching its breath. Nothing was lost. Please try again in a moment."),
+            503,
+        )
         response.headers["Retry-After"] = "5"
         return response
     return show_bug(error)
@@ -107,7 +110,9 @@ def _words(message: str, status: int) -> Response:
         response.headers["HX-Retarget"] = "#notices"
         response.headers["HX-Reswap"] = "innerHTML"
     else:
-        page = render_template("problem.html", message=message, status=status, request_id=g.get("request_id", ""))
+        page = render_template(
+            "problem.html", message=message, status=status, request_id=g.get("request_id", "")
+        )
         response = make_response(page, status)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -6,8 +6,13 @@ import hmac
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, abort, current_app, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
-from prometheus_client import REGISTRY
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    generate_latest,
+    multiprocess,
+)
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -36,8 +41,18 @@ def healthz() -> Response:
 @bp.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """200 when database, migrations and queue are there, else 503 naming what is not."""
-    broken = [name for name, ok in (("database", _database_ok()), ("migrations", _migrated()), ("queue", _queue_ok())) if not ok]
-    return jsonify(status="ok" if not broken else "unavailable", broken=broken), 200 if not broken else 503
+    broken = [
+        name
+        for name, ok in (
+            ("database", _database_ok()),
+            ("migrations", _migrated()),
+            ("queue", _queue_ok()),
+        )
+        if not ok
+    ]
+    return jsonify(
+        status="ok" if not broken else "unavailable", broken=broken
+    ), 200 if not broken else 503
 
 
 @bp.get("/metrics")
@@ -45,7 +60,9 @@ def metrics() -> Response:
     settings = current_app.config["SETTINGS"]
     token = request.headers.get("Authorization", "").removeprefix("Bearer ")
     has_token = bool(settings.metrics_token) and hmac.compare_digest(token, settings.metrics_token)
-    if not has_token and (request.remote_addr not in LOOPBACK or "X-Forwarded-For" in request.headers):
+    if not has_token and (
+        request.remote_addr not in LOOPBACK or "X-Forwarded-For" in request.headers
+    ):
         abort(404)
     return Response(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 

@@ -15,7 +15,9 @@ def wants_fragment() -> bool:
     )
 
 
-def fragment(template: str, *, status: int = 200, events: tuple[str, ...] = (), **context: Any) -> Response:
+def fragment(
+    template: str, *, status: int = 200, events: tuple[str, ...] = (), **context: Any
+) -> Response:
     """Render a partial. ``events`` fire in the browser after the swap."""
     response = make_response(render_template(template, **context), status)
     response.vary.add("HX-Request")

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 limiter = Limiter(key_func=lambda: client_address(), strategy="moving-window", swallow_errors=True)
 
-CHECKOUTS = "60 per hour"  # per address; pushes to a phone are limited to 3 in 10 minutes in Postgres
+CHECKOUTS = (
+    "60 per hour"  # per address; pushes to a phone are limited to 3 in 10 minutes in Postgres
+)
 SIGN_INS = "50 per hour"
 CODES = "10 per hour"
 SEARCHES = "120 per minute"

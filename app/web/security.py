@@ -43,10 +43,16 @@ def add_security(app: Flask) -> None:
 
 
 def _refuse_odd_input() -> None:
-    target = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path
+    target = (
+        request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or request.full_path
+    )
     if len(target) > URL_LIMIT:
         abort(414)
-    if "\x00" in request.path or "%00" in target or "\x00" in request.environ.get("HTTP_COOKIE", ""):
+    if (
+        "\x00" in request.path
+        or "%00" in target
+        or "\x00" in request.environ.get("HTTP_COOKIE", "")
+    ):
         abort(400)
     if request.method not in SAFE_METHODS and request.mimetype in (
         "application/x-www-form-urlencoded",
@@ -76,7 +82,10 @@ def _refuse_foreign_forms() -> None:
             abort(403)
         return
     source = request.headers.get("Origin") or request.headers.get("Referer")
-    if not source or urlsplit(source).netloc.lower() != request.environ.get("HTTP_HOST", "").lower():
+    if (
+        not source
+        or urlsplit(source).netloc.lower() != request.environ.get("HTTP_HOST", "").lower()
+    ):
         abort(403)
 
 

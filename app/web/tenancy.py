@@ -16,14 +16,14 @@ _RESOLVE = text("SELECT store_id, content_version FROM app.resolve_host(:host)")
 
 def request_host() -> str:
     """The Host header, lower case, without a port. Never X-Forwarded-Host."""
-    host = request.environ.get("HTTP_HOST", "").lower()
+    host: str = request.environ.get("HTTP_HOST", "").lower()
     name, _, port = host.rpartition(":")
     return name if port.isdecimal() and port.isascii() and name else host
 
 
 def is_platform_host() -> bool:
     """Whether this request came to the platform's own host."""
-    platform = current_app.config["SETTINGS"].platform_host.partition(":")[0]
+    platform: str = current_app.config["SETTINGS"].platform_host.partition(":")[0]
     return request_host() == platform
 
 
@@ -37,7 +37,9 @@ def open_store() -> Response | None:
     with db.engine.connect() as connection:
         found = connection.execute(_RESOLVE, {"host": request_host()}).one_or_none()
     if found is None:
-        return make_response(UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"})
+        return make_response(
+            UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"}
+        )
     bind_store(found.store_id)
     g.store = db.session.get_one(Store, found.store_id)
     return None

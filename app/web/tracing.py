@@ -38,8 +38,14 @@ def add_tracing(app: Flask) -> None:
         rule = request.url_rule.rule if request.url_rule else "unmatched"
         REQUESTS.labels(request.method, rule, response.status_code).inc()
         SECONDS.labels(rule).observe(seconds)
-        log.info("request", method=request.method, rule=rule, status=response.status_code, ms=round(seconds * 1000, 1),
-                 store_id=g.get("store_id"))
+        log.info(
+            "request",
+            method=request.method,
+            rule=rule,
+            status=response.status_code,
+            ms=round(seconds * 1000, 1),
+            store_id=g.get("store_id"),
+        )
         return response
 
     @app.teardown_request

@@ -38,5 +38,3 @@ def when(instant: datetime) -> str:
     if local.date() == today - timedelta(days=1):
         return gettext("Yesterday %(time)s", time=clock)
     return f"{format_datetime(local, 'd MMM', locale=current_locale())} {clock}"
-
-

@@ -20,9 +20,15 @@ from tests.conftest import Database
 LOGINS = ("dukani_app", "dukani_relay", "dukani_platform")
 # Values that are random or given out by a provider: unique on the whole platform on purpose.
 GLOBAL_KEYS = {
-    "domains_host_key", "orders_token_key", "payment_attempts_token_key", "payment_attempts_checkout_key",
-    "payment_attempts_receipt_key", "payment_settings_c2b_key", "incoming_payments_receipt_key",
-    "shopper_sessions_token_key", "channel_settings_phone_number_id_key",
+    "domains_host_key",
+    "orders_token_key",
+    "payment_attempts_token_key",
+    "payment_attempts_checkout_key",
+    "payment_attempts_receipt_key",
+    "payment_settings_c2b_key",
+    "incoming_payments_receipt_key",
+    "shopper_sessions_token_key",
+    "channel_settings_phone_number_id_key",
 }
 # Every function that runs with its owner's rights, and why it must.
 DEFINERS = {
@@ -76,7 +82,8 @@ def test_every_key_between_store_tables_starts_with_the_store(owner: psycopg.Con
     wrong = [
         (name, definition)
         for name, kind, definition in keys
-        if not re.match(r"(?:PRIMARY KEY|UNIQUE|FOREIGN KEY) \(store_id", definition) and name not in GLOBAL_KEYS
+        if not re.match(r"(?:PRIMARY KEY|UNIQUE|FOREIGN KEY) \(store_id", definition)
+        and name not in GLOBAL_KEYS
         # memberships ties a store to a person, who is global.
         and name != "memberships_person_id_fkey"
     ]
@@ -85,7 +92,9 @@ def test_every_key_between_store_tables_starts_with_the_store(owner: psycopg.Con
 
 
 @pytest.mark.row("J44")
-def test_views_ask_as_their_reader_and_definers_are_listed_and_pinned(owner: psycopg.Connection) -> None:
+def test_views_ask_as_their_reader_and_definers_are_listed_and_pinned(
+    owner: psycopg.Connection,
+) -> None:
     views = owner.execute(
         "SELECT relname, coalesce(array_to_string(reloptions, ','), '') FROM pg_class"
         " WHERE relkind IN ('v', 'm') AND relnamespace = 'app'::regnamespace"
@@ -151,7 +160,9 @@ def two_full_stores(session: Session, store: Store, theirs: Store) -> tuple[int,
             make_payment_settings(inner)
             order = make_order(inner)
             attempt = attempt_of(inner, order)
-            store_callback(inner, "stk", b"{}", attempt_id=attempt.id, source_ip="", is_listed_ip=None)
+            store_callback(
+                inner, "stk", b"{}", attempt_id=attempt.id, source_ip="", is_listed_ip=None
+            )
             for status in ("sending", "awaiting_customer"):
                 attempt.status = status  # type: ignore[assignment]
                 inner.flush()
@@ -171,15 +182,25 @@ def test_no_role_reaches_another_stores_rows_by_any_verb(
     filled = 0
     for table in store_tables(owner):
         name = sql.Identifier("app", table)
-        theirs_rows = owner.execute(sql.SQL("SELECT count(*) FROM {} WHERE store_id = %s").format(name), (theirs,)).fetchone()
+        theirs_rows = owner.execute(
+            sql.SQL("SELECT count(*) FROM {} WHERE store_id = %s").format(name), (theirs,)
+        ).fetchone()
         filled += bool(theirs_rows and theirs_rows[0])
         verbs = {
             "read": sql.SQL("SELECT 1 FROM {} WHERE store_id = {}").format(name, theirs),
-            "update": sql.SQL("UPDATE {} SET store_id = store_id WHERE store_id = {}").format(name, theirs),
-            "move": sql.SQL("UPDATE {} SET store_id = {} WHERE store_id = {}").format(name, ours, theirs),
-            "give away": sql.SQL("UPDATE {} SET store_id = {} WHERE store_id = {}").format(name, theirs, ours),
+            "update": sql.SQL("UPDATE {} SET store_id = store_id WHERE store_id = {}").format(
+                name, theirs
+            ),
+            "move": sql.SQL("UPDATE {} SET store_id = {} WHERE store_id = {}").format(
+                name, ours, theirs
+            ),
+            "give away": sql.SQL("UPDATE {} SET store_id = {} WHERE store_id = {}").format(
+                name, theirs, ours
+            ),
             "delete": sql.SQL("DELETE FROM {} WHERE store_id = {}").format(name, theirs),
-            "insert": sql.SQL("INSERT INTO {} SELECT * FROM {} WHERE store_id = {}").format(name, name, theirs),
+            "insert": sql.SQL("INSERT INTO {} SELECT * FROM {} WHERE store_id = {}").format(
+                name, name, theirs
+            ),
         }
         for bound in (str(ours), ""):
             for verb, statement in verbs.items():
@@ -201,7 +222,9 @@ def _touched(connection: psycopg.Connection, statement: sql.Composed) -> int:
 
 
 @pytest.mark.row("M39")
-def test_a_session_without_a_store_reads_nothing_and_says_why(app: object, session: Session) -> None:
+def test_a_session_without_a_store_reads_nothing_and_says_why(
+    app: object, session: Session
+) -> None:
     from app.db.tenancy import current_store
 
     db.session.remove()
@@ -214,14 +237,22 @@ def test_a_session_without_a_store_reads_nothing_and_says_why(app: object, sessi
         db.session.remove()
 
 
-def test_the_owner_cannot_add_a_key_over_an_orphan_row(database: Database, owner: psycopg.Connection) -> None:
+def test_the_owner_cannot_add_a_key_over_an_orphan_row(
+    database: Database, owner: psycopg.Connection
+) -> None:
     """Forced row-level security must not blind migrations: the owner's policy shows it every row."""
     with psycopg.connect(database.superuser, autocommit=True) as connection:
         connection.execute("SET ROLE dukani_owner")
-        connection.execute("CREATE TABLE app.probe_parent (store_id bigint, id int, PRIMARY KEY (store_id, id))")
-        connection.execute("CREATE TABLE app.probe_child (store_id bigint, id int, parent_id int, PRIMARY KEY (store_id, id))")
+        connection.execute(
+            "CREATE TABLE app.probe_parent (store_id bigint, id int, PRIMARY KEY (store_id, id))"
+        )
+        connection.execute(
+            "CREATE TABLE app.probe_child (store_id bigint, id int, parent_id int, PRIMARY KEY (store_id, id))"
+        )
         try:
-            connection.execute("SELECT app.protect('app.probe_parent'), app.protect('app.probe_child')")
+            connection.execute(
+                "SELECT app.protect('app.probe_parent'), app.protect('app.probe_child')"
+            )
             connection.execute("INSERT INTO app.probe_child VALUES (1, 1, 99)")
             with pytest.raises(errors.ForeignKeyViolation):
                 connection.execute(

@@ -35,8 +35,12 @@ def test_models_and_tables_agree(database: Database) -> None:
     inspector = inspect(engine)
     different = []
     for table in Base.metadata.sorted_tables:
-        columns = {column["name"]: column for column in inspector.get_columns(table.name, schema="app")}
-        different += [f"{table.name}.{name} has no model" for name in columns.keys() - table.columns.keys()]
+        columns = {
+            column["name"]: column for column in inspector.get_columns(table.name, schema="app")
+        }
+        different += [
+            f"{table.name}.{name} has no model" for name in columns.keys() - table.columns.keys()
+        ]
         for column in table.columns:
             if column.name not in columns:
                 different.append(f"{table.name}.{column.name} is not in the database")

@@ -45,7 +45,15 @@ def test_raw_sql_cannot_make_an_illegal_move(database: Database, session: Sessio
     attempt = attempt_of(session, order)
     session.commit()
     forbidden = [
-        ("orders", order.id, [s.value for s in orders.OrderStatus if s not in orders.NEXT[orders.OrderStatus.PENDING_PAYMENT]]),
+        (
+            "orders",
+            order.id,
+            [
+                s.value
+                for s in orders.OrderStatus
+                if s not in orders.NEXT[orders.OrderStatus.PENDING_PAYMENT]
+            ],
+        ),
         ("payment_attempts", attempt.id, ["awaiting_customer", "unknown", "succeeded", "expired"]),
     ]
     with psycopg.connect(database.urls["dukani_app"], autocommit=True) as connection:
@@ -55,4 +63,6 @@ def test_raw_sql_cannot_make_an_illegal_move(database: Database, session: Sessio
                 if status == "pending_payment":
                     continue
                 with pytest.raises(errors.CheckViolation):
-                    connection.execute(f"UPDATE app.{table} SET status = %s WHERE id = %s", (status, row_id))
+                    connection.execute(
+                        f"UPDATE app.{table} SET status = %s WHERE id = %s", (status, row_id)
+                    )

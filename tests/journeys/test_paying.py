@@ -36,26 +36,44 @@ def buy(world: World, shop: Shop, **behaviour: object) -> Purchase:
 def callbacks_of(world: World, purchase: Purchase) -> list[dict[str, object]]:
     return world.sql(
         "SELECT c.* FROM app.callback_inbox c JOIN app.payment_attempts a ON a.store_id = c.store_id AND a.id = c.attempt_id"
-        " WHERE a.store_id = %s AND a.order_id = %s ORDER BY c.received_at", purchase.row["store_id"], purchase.row["id"])
+        " WHERE a.store_id = %s AND a.order_id = %s ORDER BY c.received_at",
+        purchase.row["store_id"],
+        purchase.row["id"],
+    )
 
 
 def hook_of(world: World, shop: Shop, purchase: Purchase) -> tuple[str, str]:
     """(callback path with its real secret, CheckoutRequestID): what an attacker who saw the wire knows."""
-    calls = world.sandbox.get("/_sim/transactions", params={"reference": purchase.attempts()[-1]["account_reference"]}).json()
+    calls = world.sandbox.get(
+        "/_sim/transactions", params={"reference": purchase.attempts()[-1]["account_reference"]}
+    ).json()
     transaction = calls["transactions"][0]
     return "/" + transaction["callback_url"].split("/", 3)[3], transaction["checkout_request_id"]
 
 
 def success_body(checkout_request_id: str, *, amount: float, receipt: str) -> dict[str, object]:
-    return {"Body": {"stkCallback": {
-        "MerchantRequestID": "29115-34620561-1", "CheckoutRequestID": checkout_request_id, "ResultCode": 0,
-        "ResultDesc": "The service request is processed successfully.",
-        "CallbackMetadata": {"Item": [{"Name": "Amount", "Value": amount}, {"Name": "MpesaReceiptNumber", "Value": receipt}]},
-    }}}
+    return {
+        "Body": {
+            "stkCallback": {
+                "MerchantRequestID": "29115-34620561-1",
+                "CheckoutRequestID": checkout_request_id,
+                "ResultCode": 0,
+                "ResultDesc": "The service request is processed successfully.",
+                "CallbackMetadata": {
+                    "Item": [
+                        {"Name": "Amount", "Value": amount},
+                        {"Name": "MpesaReceiptNumber", "Value": receipt},
+                    ]
+                },
+            }
+        }
+    }
 
 
 @pytest.mark.row("W18", "M2", "W61")
-def test_a_shopper_pays_and_gets_a_receipt(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_a_shopper_pays_and_gets_a_receipt(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop)
     world.answer(purchase.shopper.phone)
 
@@ -72,7 +90,9 @@ def test_a_shopper_pays_and_gets_a_receipt(world: World, shop: Shop, everything_
 
 
 @pytest.mark.row("M42", "M49", "N9")
-def test_a_dropped_callback_is_settled_by_the_query(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_a_dropped_callback_is_settled_by_the_query(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop, auto="pay", after_s=0.1, callback="never", c2b="none")
 
     purchase.wait("paid")
@@ -84,20 +104,30 @@ def test_a_dropped_callback_is_settled_by_the_query(world: World, shop: Shop, ev
 
 @pytest.mark.row("M45", "N85")
 @pytest.mark.parametrize("times", ["twice", "times:20"])
-def test_a_repeated_callback_pays_once(world: World, shop: Shop, times: str, everything_agrees: Check) -> None:
+def test_a_repeated_callback_pays_once(
+    world: World, shop: Shop, times: str, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop, auto="pay", after_s=0.1, callback=times)
 
     purchase.wait("paid")
-    wait_for("all callbacks handled", lambda: len([c for c in callbacks_of(world, purchase) if c["handled_at"]]) >= 2)
+    wait_for(
+        "all callbacks handled",
+        lambda: len([c for c in callbacks_of(world, purchase) if c["handled_at"]]) >= 2,
+    )
 
-    entries = world.sql("SELECT count(*) n FROM app.ledger_tx WHERE store_id = %s AND source_id = %s",
-                        shop.store_id, str(purchase.attempts()[-1]["id"]))
+    entries = world.sql(
+        "SELECT count(*) n FROM app.ledger_tx WHERE store_id = %s AND source_id = %s",
+        shop.store_id,
+        str(purchase.attempts()[-1]["id"]),
+    )
     assert entries[0]["n"] == 1
     everything_agrees()
 
 
 @pytest.mark.row("M32", "M38")
-def test_a_callback_before_the_push_answer_is_not_overwritten(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_a_callback_before_the_push_answer_is_not_overwritten(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop, auto="pay", after_s=0.1, callback="before_answer")
 
     purchase.wait("paid")
@@ -107,8 +137,19 @@ def test_a_callback_before_the_push_answer_is_not_overwritten(world: World, shop
 
 
 @pytest.mark.row("W46", "M45")
-def test_success_after_a_failing_query_still_wins(world: World, shop: Shop, everything_agrees: Check) -> None:
-    purchase = buy(world, shop, auto="pay", after_s=0.1, callback="late", callback_delay_s=9, query="failed_until_callback", c2b="none")
+def test_success_after_a_failing_query_still_wins(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
+    purchase = buy(
+        world,
+        shop,
+        auto="pay",
+        after_s=0.1,
+        callback="late",
+        callback_delay_s=9,
+        query="failed_until_callback",
+        c2b="none",
+    )
 
     wait_for("the query's failure", lambda: purchase.attempts()[-1]["status"] == "failed")
     purchase.wait("paid")
@@ -118,13 +159,20 @@ def test_success_after_a_failing_query_still_wins(world: World, shop: Shop, ever
 
 
 @pytest.mark.row("M45", "W20")
-def test_money_after_expiry_still_pays_the_order(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_money_after_expiry_still_pays_the_order(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     """The push answer is lost; the buyer asks again; then the first prompt is paid after all."""
-    purchase = buy(world, shop, auto="pay", after_s=6, cut_connection_before_answer=True, c2b="none")
+    purchase = buy(
+        world, shop, auto="pay", after_s=6, cut_connection_before_answer=True, c2b="none"
+    )
     wait_for("unknown", lambda: purchase.attempts()[-1]["status"] == "unknown")
     world.faults(msisdn=purchase.shopper.phone, auto="cancel", after_s=0.1)
 
-    wait_for("the page offers another prompt", lambda: f'action="{purchase.path}/pay"' in purchase.shopper.get(purchase.path).text)
+    wait_for(
+        "the page offers another prompt",
+        lambda: f'action="{purchase.path}/pay"' in purchase.shopper.get(purchase.path).text,
+    )
     assert purchase.retry().status_code == 303
     purchase.wait("paid")
 
@@ -135,12 +183,19 @@ def test_money_after_expiry_still_pays_the_order(world: World, shop: Shop, every
 
 @pytest.mark.row("M33")
 @pytest.mark.parametrize("delta", [1, -1])
-def test_another_amount_waits_for_a_person(world: World, shop: Shop, delta: int, everything_agrees: Check) -> None:
+def test_another_amount_waits_for_a_person(
+    world: World, shop: Shop, delta: int, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop, auto="pay", after_s=0.1, amount_delta=delta)
 
-    item = wait_for("a review item", lambda: world.sql(
-        "SELECT * FROM app.review_items WHERE store_id = %s AND order_id = %s AND kind = 'amount_differs'",
-        shop.store_id, purchase.row["id"]))[0]
+    item = wait_for(
+        "a review item",
+        lambda: world.sql(
+            "SELECT * FROM app.review_items WHERE store_id = %s AND order_id = %s AND kind = 'amount_differs'",
+            shop.store_id,
+            purchase.row["id"],
+        ),
+    )[0]
     wait_for("a few queries that say paid", lambda: purchase.attempts()[-1]["checks"] >= 2)
 
     assert purchase.order()["status"] == "pending_payment"
@@ -149,7 +204,9 @@ def test_another_amount_waits_for_a_person(world: World, shop: Shop, delta: int,
 
 
 @pytest.mark.row("M40", "N84", "W10")
-def test_forged_callbacks_release_nothing(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_forged_callbacks_release_nothing(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     """Twenty forgeries, the last with four of five locks right: secret, ids, amount, shape; only the query disagrees."""
     purchase = buy(world, shop)
     wait_for("the prompt", lambda: world.prompts(purchase.shopper.phone))
@@ -158,13 +215,32 @@ def test_forged_callbacks_release_nothing(world: World, shop: Shop, everything_a
     host = {"Host": f"localhost:{world.stack.port}"}
     total = purchase.row["total_cents"] // 100
     right = success_body(checkout, amount=float(total), receipt="TJ3MX6CLYC")
-    forgeries: list[tuple[str, object]] = [(f"/hooks/pay/{secrets.token_hex(16)}", right) for _ in range(8)]
-    forgeries += [(path, success_body("ws_CO_000000000000000000000000", amount=float(total), receipt=f"FAKE{n:06d}")) for n in range(4)]
-    forgeries += [(path, body) for body in ({}, [], "paid", {"Body": None}, {"Body": {"stkCallback": {"ResultCode": "0"}}})]
+    forgeries: list[tuple[str, object]] = [
+        (f"/hooks/pay/{secrets.token_hex(16)}", right) for _ in range(8)
+    ]
+    forgeries += [
+        (
+            path,
+            success_body(
+                "ws_CO_000000000000000000000000", amount=float(total), receipt=f"FAKE{n:06d}"
+            ),
+        )
+        for n in range(4)
+    ]
+    forgeries += [
+        (path, body)
+        for body in ({}, [], "paid", {"Body": None}, {"Body": {"stkCallback": {"ResultCode": "0"}}})
+    ]
     forgeries += [(path, success_body(checkout, amount=float(total), receipt="X" * 40))]
-    forgeries += [(path, {"Body": {"stkCallback": {"CheckoutRequestID": checkout, "ResultCode": True}}}), (path, right)]
+    forgeries += [
+        (path, {"Body": {"stkCallback": {"CheckoutRequestID": checkout, "ResultCode": True}}}),
+        (path, right),
+    ]
     with httpx.Client(trust_env=False) as attacker:
-        answers = [attacker.post(base + where, json=body, headers=host).status_code for where, body in forgeries]
+        answers = [
+            attacker.post(base + where, json=body, headers=host).status_code
+            for where, body in forgeries
+        ]
 
     assert len(answers) == 20
     assert set(answers) == {200, 404}
@@ -176,7 +252,9 @@ def test_forged_callbacks_release_nothing(world: World, shop: Shop, everything_a
     everything_agrees()
 
 
-def test_anothers_receipt_does_not_stop_settlement(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_anothers_receipt_does_not_stop_settlement(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     first = buy(world, shop, auto="pay", after_s=0.1)
     first.wait("paid")
     taken = wait_for("a receipt", lambda: first.attempts()[-1]["receipt"])
@@ -184,15 +262,21 @@ def test_anothers_receipt_does_not_stop_settlement(world: World, shop: Shop, eve
     wait_for("the prompt", lambda: world.prompts(second.shopper.phone))
     path, checkout = hook_of(world, shop, second)
     with httpx.Client(trust_env=False) as attacker:
-        attacker.post(f"http://127.0.0.1:{world.stack.port}{path}", headers={"Host": f"localhost:{world.stack.port}"},
-                      json=success_body(checkout, amount=second.row["total_cents"] / 100, receipt=taken))
+        attacker.post(
+            f"http://127.0.0.1:{world.stack.port}{path}",
+            headers={"Host": f"localhost:{world.stack.port}"},
+            json=success_body(checkout, amount=second.row["total_cents"] / 100, receipt=taken),
+        )
     world.answer(second.shopper.phone)
 
     second.wait("paid")
 
     assert second.attempts()[-1]["receipt"] is None
-    assert world.sql("SELECT 1 FROM app.review_items WHERE store_id = %s AND subject_id = %s AND kind = 'receipt_used_elsewhere'",
-                     shop.store_id, second.attempts()[-1]["id"])
+    assert world.sql(
+        "SELECT 1 FROM app.review_items WHERE store_id = %s AND subject_id = %s AND kind = 'receipt_used_elsewhere'",
+        shop.store_id,
+        second.attempts()[-1]["id"],
+    )
     everything_agrees()
 
 
@@ -200,7 +284,15 @@ def test_anothers_receipt_does_not_stop_settlement(world: World, shop: Shop, eve
 def test_money_is_found_by_c2b_when_push_answer_and_callback_are_lost(
     world: World, shop: Shop, everything_agrees: Check
 ) -> None:
-    purchase = buy(world, shop, auto="pay", after_s=0.5, cut_connection_before_answer=True, callback="never", c2b="after")
+    purchase = buy(
+        world,
+        shop,
+        auto="pay",
+        after_s=0.5,
+        cut_connection_before_answer=True,
+        callback="never",
+        c2b="after",
+    )
 
     purchase.wait("paid")
 
@@ -210,29 +302,60 @@ def test_money_is_found_by_c2b_when_push_answer_and_callback_are_lost(
 
 
 @pytest.mark.row("M43")
-def test_what_nobody_can_know_becomes_a_review_item(world: World, shop: Shop, everything_agrees: Check) -> None:
-    purchase = buy(world, shop, auto="pay", after_s=0.1, cut_connection_before_answer=True, callback="never", c2b="none")
+def test_what_nobody_can_know_becomes_a_review_item(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
+    purchase = buy(
+        world,
+        shop,
+        auto="pay",
+        after_s=0.1,
+        cut_connection_before_answer=True,
+        callback="never",
+        c2b="none",
+    )
 
-    item = wait_for("a review item", lambda: world.sql(
-        "SELECT *, now() - opened_at AS age FROM app.review_items WHERE store_id = %s AND subject_id = %s AND kind = 'silent_attempt'",
-        shop.store_id, purchase.attempts()[-1]["id"]), seconds=40)[0]
+    item = wait_for(
+        "a review item",
+        lambda: world.sql(
+            "SELECT *, now() - opened_at AS age FROM app.review_items WHERE store_id = %s AND subject_id = %s AND kind = 'silent_attempt'",
+            shop.store_id,
+            purchase.attempts()[-1]["id"],
+        ),
+        seconds=40,
+    )[0]
 
-    assert (item["owner_role"], item["next_action"], item["status"]) == ("owner", "compare_with_statement", "open")
+    assert (item["owner_role"], item["next_action"], item["status"]) == (
+        "owner",
+        "compare_with_statement",
+        "open",
+    )
     assert purchase.attempts()[-1]["status"] == "expired"
     assert everything_agrees().waiting["silent_attempt"] >= 1
 
 
 @pytest.mark.row("W16", "W23", "N46")
-def test_twenty_equal_posts_make_one_order_and_one_prompt(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_twenty_equal_posts_make_one_order_and_one_prompt(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     shopper = world.shopper(shop)
     shopper.add()
     form = shopper.checkout_form()
-    headers = {"Host": f"{shop.host}:{world.stack.port}", "Sec-Fetch-Site": "same-origin",
-               "Cookie": "; ".join(f"{k}={v}" for k, v in shopper.cookies.items())}
+    headers = {
+        "Host": f"{shop.host}:{world.stack.port}",
+        "Sec-Fetch-Site": "same-origin",
+        "Cookie": "; ".join(f"{k}={v}" for k, v in shopper.cookies.items()),
+    }
 
     def post(_: int) -> tuple[int, str]:
-        with httpx.Client(trust_env=False, timeout=30, transport=httpx.HTTPTransport(local_address=shopper.address)) as client:
-            answer = client.post(f"http://127.0.0.1:{world.stack.port}/checkout", data=form, headers=headers)
+        with httpx.Client(
+            trust_env=False,
+            timeout=30,
+            transport=httpx.HTTPTransport(local_address=shopper.address),
+        ) as client:
+            answer = client.post(
+                f"http://127.0.0.1:{world.stack.port}/checkout", data=form, headers=headers
+            )
             return answer.status_code, answer.headers.get("location", "")
 
     with ThreadPoolExecutor(20) as pool:
@@ -247,7 +370,9 @@ def test_twenty_equal_posts_make_one_order_and_one_prompt(world: World, shop: Sh
 
 
 @pytest.mark.row("W31", "W17")
-def test_many_buyers_of_the_last_unit_make_one_order(world: World, everything_agrees: Check) -> None:
+def test_many_buyers_of_the_last_unit_make_one_order(
+    world: World, everything_agrees: Check
+) -> None:
     shop = world.open_shop(stock=[1])
     shoppers = [world.shopper(shop) for _ in range(50)]
     for shopper in shoppers:
@@ -265,13 +390,22 @@ def test_many_buyers_of_the_last_unit_make_one_order(world: World, everything_ag
 
     assert answers.count(303) == 1
     assert set(answers) <= {303, 422}
-    wait_for("paid", lambda: world.sql("SELECT 1 FROM app.orders WHERE store_id = %s AND status = 'paid'", shop.store_id))
-    assert world.sql("SELECT on_hand, reserved FROM app.variants WHERE store_id = %s", shop.store_id) == [{"on_hand": 0, "reserved": 0}]
+    wait_for(
+        "paid",
+        lambda: world.sql(
+            "SELECT 1 FROM app.orders WHERE store_id = %s AND status = 'paid'", shop.store_id
+        ),
+    )
+    assert world.sql(
+        "SELECT on_hand, reserved FROM app.variants WHERE store_id = %s", shop.store_id
+    ) == [{"on_hand": 0, "reserved": 0}]
     everything_agrees()
 
 
 @pytest.mark.row("M35")
-def test_a_failed_try_can_be_repeated_on_another_number(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_a_failed_try_can_be_repeated_on_another_number(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop)
     world.answer(purchase.shopper.phone, "cancel")
     wait_for("failed", lambda: purchase.attempts()[-1]["status"] == "failed")
@@ -287,14 +421,20 @@ def test_a_failed_try_can_be_repeated_on_another_number(world: World, shop: Shop
 
 
 @pytest.mark.row("M35", "N88")
-def test_no_second_prompt_while_one_is_alive(world: World, shop: Shop, everything_agrees: Check) -> None:
+def test_no_second_prompt_while_one_is_alive(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
     purchase = buy(world, shop)
     wait_for("the prompt", lambda: world.prompts(purchase.shopper.phone))
 
-    refused = purchase.shopper.post(f"{purchase.path}/pay", {
-        **_form(purchase), "phone": "0" + world.shopper(shop).phone[3:]})
+    refused = purchase.shopper.post(
+        f"{purchase.path}/pay", {**_form(purchase), "phone": "0" + world.shopper(shop).phone[3:]}
+    )
 
-    assert refused.status_code in (303, 422)  # without script: back to the page, which says what to wait for
+    assert refused.status_code in (
+        303,
+        422,
+    )  # without script: back to the page, which says what to wait for
     assert len(purchase.attempts()) == 1
     world.answer(purchase.shopper.phone)
     purchase.wait("paid")
@@ -306,5 +446,7 @@ def _form(purchase: Purchase) -> dict[str, str]:
     page = purchase.shopper.get("/checkout", params={"area": "kilimani"}).text
     import re
 
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page) or re.search(r'value="([^"]+)"[^>]*name="csrf_token"', page)
+    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page) or re.search(
+        r'value="([^"]+)"[^>]*name="csrf_token"', page
+    )
     return {"csrf_token": token.group(1) if token else "", "key": secrets.token_hex(16)}

@@ -19,5 +19,10 @@ def record(session: Session, action: str, *, actor: str, subject: str, **detail:
     session.flush()
     session.execute(
         _INSERT,
-        {"actor": actor, "action": action, "subject": subject, "detail": json.dumps(detail, default=str)},
+        {
+            "actor": actor,
+            "action": action,
+            "subject": subject,
+            "detail": json.dumps(detail, default=str),
+        },
     )

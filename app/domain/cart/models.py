@@ -15,7 +15,9 @@ from app.domain.catalog.models import Variant
 class Cart(StoreOwned, Base):
     __tablename__ = "carts"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]
+        ),
     )
 
     code: Mapped[str]  # said in WhatsApp to open this cart there
@@ -26,7 +28,10 @@ class Cart(StoreOwned, Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     lines: Mapped[list[CartLine]] = relationship(
-        back_populates="cart", order_by="CartLine.added_at", cascade="all, delete-orphan", passive_deletes=True
+        back_populates="cart",
+        order_by="CartLine.added_at",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
     )
 
     @property
@@ -48,7 +53,9 @@ class CartLine(StoreOwned, Base):
     # foreign-key checks, so only the key itself stops a cross-store line.
     __table_args__ = (
         ForeignKeyConstraint(["store_id", "cart_id"], ["app.carts.store_id", "app.carts.id"]),
-        ForeignKeyConstraint(["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]
+        ),
     )
 
     cart_id: Mapped[UUID]

@@ -27,7 +27,9 @@ class Category(StoreOwned, Base):
 class Product(StoreOwned, Base):
     __tablename__ = "products"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "category_id"], ["app.categories.store_id", "app.categories.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "category_id"], ["app.categories.store_id", "app.categories.id"]
+        ),
     )
 
     slug: Mapped[str]
@@ -47,22 +49,32 @@ class Product(StoreOwned, Base):
 
     category: Mapped[Category | None] = relationship(viewonly=True)
     variants: Mapped[list[Variant]] = relationship(
-        back_populates="product", order_by="Variant.position", cascade="all, delete-orphan", passive_deletes=True
+        back_populates="product",
+        order_by="Variant.position",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
     )
     images: Mapped[list[ProductImage]] = relationship(
-        back_populates="product", order_by="ProductImage.position", cascade="all, delete-orphan", passive_deletes=True
+        back_populates="product",
+        order_by="ProductImage.position",
+        cascade="all, delete-orphan",
+        passive_deletes=True,
     )
 
 
 class Variant(StoreOwned, Base):
     __tablename__ = "variants"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "product_id"], ["app.products.store_id", "app.products.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "product_id"], ["app.products.store_id", "app.products.id"]
+        ),
     )
 
     product_id: Mapped[UUID]
     sku: Mapped[str]
-    option_values: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)  # same order as product.options
+    option_values: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), default=list
+    )  # same order as product.options
     position: Mapped[int] = mapped_column(default=0)
     price_cents: Mapped[int] = mapped_column(BigInteger)
     compare_at_cents: Mapped[int | None] = mapped_column(BigInteger)
@@ -90,7 +102,9 @@ class Variant(StoreOwned, Base):
 class ProductImage(StoreOwned, Base):
     __tablename__ = "product_images"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "product_id"], ["app.products.store_id", "app.products.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "product_id"], ["app.products.store_id", "app.products.id"]
+        ),
     )
 
     product_id: Mapped[UUID]
@@ -111,7 +125,9 @@ class StockMovement(StoreOwned, Base):
 
     __tablename__ = "stock_movements"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]
+        ),
     )
 
     variant_id: Mapped[UUID]

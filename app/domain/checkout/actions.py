@@ -9,37 +9,48 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
-from app.clock import utcnow
+from app.clock import nairobi, utcnow
 from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
 from app.domain.cart.models import Cart, CartLine
-from app.domain.catalog.models import Product, Variant
+from app.domain.catalog.models import Variant
 from app.domain.checkout import stock
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.customers.actions import find_or_add_customer
 from app.domain.customers.models import Customer
 from app.domain.delivery import actions as delivery
+from app.domain.delivery.models import DeliveryQuote
+from app.domain.delivery.promises import Promise, promise_words
 from app.domain.delivery.queries import area_name, find_store_area
 from app.domain.errors import (
     AreaNotServed,
+    DomainError,
     EmptyCart,
     FieldProblem,
-    OutOfStock,
+    NotPayable,
     PriceChanged,
+    PromptStillAlive,
     StorePaused,
 )
 from app.domain.messaging.actions import tell_customer
 from app.domain.orders.events import note
 from app.domain.orders.models import Order, OrderLine
 from app.domain.orders.states import OrderStatus
-from app.domain.payments.beginning import begin_attempt, open_intent
+from app.domain.payments.beginning import (
+    begin_attempt,
+    latest_attempt,
+    open_intent,
+    seconds_until_retry,
+)
 from app.domain.payments.models import PaymentAttempt
+from app.domain.payments.settling import empty_cart
 from app.domain.payments.states import OPEN
 from app.domain.stores.models import Counter, Store
 from app.i18n import current_locale
@@ -71,8 +82,15 @@ class CheckoutForm:
 
     def fingerprint(self, cart_id: UUID) -> bytes:
         """What makes this form this form: the same key with another fingerprint is refused."""
-        facts = [str(cart_id), self.phone.strip(), self.area, self.landmark.strip(), self.name.strip(),
-                 self.is_pickup, self.pay_on_delivery]
+        facts = [
+            str(cart_id),
+            self.phone.strip(),
+            self.area,
+            self.landmark.strip(),
+            self.name.strip(),
+            self.is_pickup,
+            self.pay_on_delivery,
+        ]
         return hashlib.sha256(json.dumps(facts).encode()).digest()
 
 
@@ -103,11 +121,17 @@ class Placed:
     is_replay: bool = False
 
 
-def review(session: Session, store: Store, cart: Cart | None, *, area: str | None, is_pickup: bool = False) -> Review:
+def review(
+    session: Session, store: Store, cart: Cart | None, *, area: str | None, is_pickup: bool = False
+) -> Review:
     """Price a cart for showing, and say what stands in the way. Writes only a delivery quote."""
     lines = _sellable_lines(session, cart)
     changes = [
-        _("%(name)s: only %(n)s left.", name=line.variant.product.name, n=max(0, line.variant.stock))
+        _(
+            "%(name)s: only %(n)s left.",
+            name=line.variant.product.name,
+            n=max(0, line.variant.stock),
+        )
         for line in lines
         if line.quantity > line.variant.stock
     ]
@@ -121,20 +145,24 @@ def review(session: Session, store: Store, cart: Cart | None, *, area: str | Non
             quoted = _quote(session, store, cart, lines, area, subtotal)
             fee, reason = quoted.fee_cents, quoted.reason
             promise = _promise_words(quoted.promised_at)
-        except (AreaNotServed, FieldProblem) as error:
-            problem = str(error)
-        except Exception as error:
-            from app.domain.errors import DomainError
-
-            if not isinstance(error, DomainError):
-                raise
+        except DomainError as error:
             problem = str(error)
     total = None if fee is None else round_to_shilling(subtotal + fee).payable_cents
-    return Review(lines=lines, subtotal_cents=subtotal, fee_cents=fee, fee_reason=reason, promise_text=promise,
-                  total_cents=total, changes=changes, problem=problem)
+    return Review(
+        lines=lines,
+        subtotal_cents=subtotal,
+        fee_cents=fee,
+        fee_reason=reason,
+        promise_text=promise,
+        total_cents=total,
+        changes=changes,
+        problem=problem,
+    )
 
 
-def place_order(session: Session, store: Store, cart: Cart, form: CheckoutForm, *, key: str) -> Placed:
+def place_order(
+    session: Session, store: Store, cart: Cart, form: CheckoutForm, *, key: str
+) -> Placed:
     """Place an order from a cart, once per ``key``, and ask for the payment prompt. Does not commit.
 
     The same key again returns the same order; the same cart with the same content too, so
@@ -149,7 +177,9 @@ def place_order(session: Session, store: Store, cart: Cart, form: CheckoutForm, 
     if store.status != "active":
         raise StorePaused
     phone = _read_phone(form.phone)
-    session.execute(select(Cart.id).where(Cart.store_id == bound_store(), Cart.id == cart.id).with_for_update())
+    session.execute(
+        select(Cart.id).where(Cart.store_id == bound_store(), Cart.id == cart.id).with_for_update()
+    )
     lines = _sellable_lines(session, cart)
     if not lines:
         raise EmptyCart
@@ -160,13 +190,19 @@ def place_order(session: Session, store: Store, cart: Cart, form: CheckoutForm, 
         return standing
 
     subtotal = sum(line.total_cents for line in lines)
-    fee, reason, promised_at, quote_id, area_slug = _delivery(session, store, cart, lines, form, subtotal)
+    fee, reason, promised_at, quote_id, area_slug = _delivery(
+        session, store, cart, lines, form, subtotal
+    )
     rounded = round_to_shilling(subtotal + fee)
     total = rounded.payable_cents
     if form.shown_total_cents is not None and form.shown_total_cents != total:
         raise PriceChanged(
-            shown_cents=form.shown_total_cents, total_cents=total,
-            changes=[_("Goods %(amount)s", amount=format_kes(subtotal)), _("Delivery %(amount)s", amount=format_kes(fee))],
+            shown_cents=form.shown_total_cents,
+            total_cents=total,
+            changes=[
+                _("Goods %(amount)s", amount=format_kes(subtotal)),
+                _("Delivery %(amount)s", amount=format_kes(fee)),
+            ],
         )
     customer = find_or_add_customer(session, phone=phone, name=form.name.strip()[:NAME_LENGTH])
     by_mpesa = not (form.pay_on_delivery and store.accepts_pay_on_delivery)
@@ -208,12 +244,23 @@ def place_order(session: Session, store: Store, cart: Cart, form: CheckoutForm, 
     note(session, order, "placed", channel=form.channel)
     if by_mpesa:
         begin_attempt(session, order, intent, phone=phone)
-        ask_for(session, Topic.RELEASE_HOLD, key=str(order.id), order_id=str(order.id),
-                after_seconds=timings().reservation)
+        ask_for(
+            session,
+            Topic.RELEASE_HOLD,
+            key=str(order.id),
+            order_id=str(order.id),
+            after_seconds=timings().reservation,
+        )
     else:
         _accept(session, order)
     finish_key(session, key, str(order.id))
-    record(session, "order.placed", actor=f"shopper:{form.channel}", subject=f"order:{order.id}", total_cents=total)
+    record(
+        session,
+        "order.placed",
+        actor=f"shopper:{form.channel}",
+        subject=f"order:{order.id}",
+        total_cents=total,
+    )
     return Placed(order_id=order.id, token=token)
 
 
@@ -222,9 +269,6 @@ def switch_to_pay_on_delivery(session: Session, store: Store, order: Order) -> N
 
     Raises PromptStillAlive while a prompt may still take the money.
     """
-    from app.domain.errors import NotPayable, PromptStillAlive
-    from app.domain.payments.beginning import latest_attempt, seconds_until_retry
-
     session.refresh(order, with_for_update=True)
     if not store.accepts_pay_on_delivery or order.status != OrderStatus.PENDING_PAYMENT:
         raise NotPayable
@@ -269,9 +313,7 @@ def release_hold(session: Session, order_id: UUID) -> float | None:
 def _accept(session: Session, order: Order) -> None:
     stock.consume_hold(session, order, actor="shopper")
     note(session, order, "accepted", channel=order.channel)
-    from app.domain.payments.settling import _empty_cart
-
-    _empty_cart(session, order)
+    empty_cart(session, order)
     tell_customer(session, order, "accepted")
 
 
@@ -289,7 +331,14 @@ def _sellable_lines(session: Session, cart: Cart | None) -> list[CartLine]:
     return [line for line in lines if line.variant.product.status == "active"]
 
 
-def _delivery(session, store, cart, lines, form, subtotal):  # type: ignore[no-untyped-def]  # a private tuple
+def _delivery(
+    session: Session,
+    store: Store,
+    cart: Cart,
+    lines: list[CartLine],
+    form: CheckoutForm,
+    subtotal: int,
+) -> tuple[int, str, datetime | None, UUID | None, str | None]:
     """(fee_cents, reason, promised_at, quote_id, area slug) for this form."""
     if form.is_pickup:
         if not store.accepts_pickup:
@@ -298,12 +347,16 @@ def _delivery(session, store, cart, lines, form, subtotal):  # type: ignore[no-u
     if not form.area.strip():
         raise FieldProblem("area", _("Choose your delivery area."))
     if not form.landmark.strip():
-        raise FieldProblem("landmark", _("Tell the rider a landmark, like “blue gate opposite the school”."))
+        raise FieldProblem(
+            "landmark", _("Tell the rider a landmark, like “blue gate opposite the school”.")
+        )
     quoted = _quote(session, store, cart, lines, form.area, subtotal)
     return quoted.fee_cents, quoted.reason, quoted.promised_at, quoted.id, quoted.area
 
 
-def _quote(session, store, cart, lines, area_text, subtotal):  # type: ignore[no-untyped-def]
+def _quote(
+    session: Session, store: Store, cart: Cart, lines: list[CartLine], area_text: str, subtotal: int
+) -> DeliveryQuote:
     found = find_store_area(session, area_text)
     if found is None:
         raise AreaNotServed(area_name(area_text.strip()[:60].lower().replace(" ", "-")))
@@ -318,10 +371,7 @@ def _quote(session, store, cart, lines, area_text, subtotal):  # type: ignore[no
     )
 
 
-def _promise_words(promised_at) -> str:  # type: ignore[no-untyped-def]
-    from app.clock import nairobi
-    from app.domain.delivery.promises import Promise, promise_words
-
+def _promise_words(promised_at: datetime | None) -> str:
     if promised_at is None:
         return ""
     local = nairobi(promised_at)
@@ -341,7 +391,9 @@ def _replayed(session: Session, order_id: str) -> Placed:
     return Placed(order_id=order.id, token=token, is_replay=True)
 
 
-def _standing_order(session: Session, cart: Cart, form: CheckoutForm, wanted: dict[UUID, int]) -> Placed | None:
+def _standing_order(
+    session: Session, cart: Cart, form: CheckoutForm, wanted: dict[UUID, int]
+) -> Placed | None:
     """The unpaid order this cart already became, if it is for the same goods and place.
 
     An unpaid order for other goods is cancelled once no prompt for it can be answered.
@@ -361,7 +413,9 @@ def _standing_order(session: Session, cart: Cart, form: CheckoutForm, wanted: di
         return None
     same_goods = {line.variant_id: line.quantity for line in order.lines} == wanted
     found = None if form.is_pickup else find_store_area(session, form.area)
-    same_place = order.is_pickup == form.is_pickup and order.area == (found.area.slug if found else None)
+    same_place = order.is_pickup == form.is_pickup and order.area == (
+        found.area.slug if found else None
+    )
     live = session.scalar(
         select(PaymentAttempt.id).where(
             PaymentAttempt.store_id == bound_store(),
@@ -384,7 +438,9 @@ def _next_code(session: Session, store: Store) -> str:
     number = session.scalar(
         insert(Counter)
         .values(name="orders", value=1001)
-        .on_conflict_do_update(index_elements=["store_id", "name"], set_={"value": Counter.value + 1})
+        .on_conflict_do_update(
+            index_elements=["store_id", "name"], set_={"value": Counter.value + 1}
+        )
         .returning(Counter.value)
     )
     return f"{store.code_prefix}-{number}"
@@ -395,9 +451,18 @@ def _order_line(order: Order, n: int, line: CartLine, store: Store) -> OrderLine
     rate = VAT_PERCENT if store.is_vat_registered and product.vat_class == "standard" else 0
     total = variant.price_cents * line.quantity
     return OrderLine(
-        order_id=order.id, n=n, variant_id=variant.id, sku=variant.sku, name=product.name,
-        option_text=variant.option_text, quantity=line.quantity, price_cents=variant.price_cents,
-        cost_cents=variant.cost_cents, vat_rate=rate, vat_cents=vat_included_cents(total, rate), total_cents=total,
+        order_id=order.id,
+        n=n,
+        variant_id=variant.id,
+        sku=variant.sku,
+        name=product.name,
+        option_text=variant.option_text,
+        quantity=line.quantity,
+        price_cents=variant.price_cents,
+        cost_cents=variant.cost_cents,
+        vat_rate=rate,
+        vat_cents=vat_included_cents(total, rate),
+        total_cents=total,
     )
 
 

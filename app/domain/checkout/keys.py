@@ -11,7 +11,9 @@ from app.i18n import gettext as _
 _CLAIM = text(
     "INSERT INTO app.idempotency_keys (key, request_hash) VALUES (:key, :hash) ON CONFLICT DO NOTHING RETURNING 1"
 )
-_FIND = text("SELECT request_hash, location FROM app.idempotency_keys WHERE store_id = app.store_id() AND key = :key")
+_FIND = text(
+    "SELECT request_hash, location FROM app.idempotency_keys WHERE store_id = app.store_id() AND key = :key"
+)
 _FINISH = text(
     "UPDATE app.idempotency_keys SET location = :location WHERE store_id = app.store_id() AND key = :key"
 )

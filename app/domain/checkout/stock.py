@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, select, update
+from sqlalchemy import Case, case, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -41,7 +41,14 @@ def hold(session: Session, order_id: UUID, wanted: Mapping[UUID, int], *, until:
     session.execute(
         insert(Reservation),
         [
-            {"id": new_id(), "order_id": order_id, "variant_id": v, "quantity": q, "status": "live", "expires_at": until}
+            {
+                "id": new_id(),
+                "order_id": order_id,
+                "variant_id": v,
+                "quantity": q,
+                "status": "live",
+                "expires_at": until,
+            }
             for v, q in sorted(wanted.items())
         ],
     )
@@ -65,7 +72,7 @@ def live_hold(session: Session, order_id: UUID) -> dict[UUID, int]:
         )
         .order_by(Reservation.variant_id)
     )
-    return {variant_id: quantity for variant_id, quantity in rows}
+    return dict(rows.tuples().all())
 
 
 def release_hold(session: Session, order: Order) -> bool:
@@ -96,7 +103,14 @@ def consume_hold(session: Session, order: Order, *, actor: str = "system") -> No
     session.execute(
         insert(StockMovement),
         [
-            {"id": new_id(), "variant_id": v, "quantity": -q, "reason": "sale", "order_id": order.id, "actor": actor}
+            {
+                "id": new_id(),
+                "variant_id": v,
+                "quantity": -q,
+                "reason": "sale",
+                "order_id": order.id,
+                "actor": actor,
+            }
             for v, q in held.items()
         ],
     )
@@ -118,7 +132,14 @@ def return_to_stock(session: Session, order: Order, *, actor: str) -> None:
     session.execute(
         insert(StockMovement),
         [
-            {"id": new_id(), "variant_id": v, "quantity": q, "reason": "return", "order_id": order.id, "actor": actor}
+            {
+                "id": new_id(),
+                "variant_id": v,
+                "quantity": q,
+                "reason": "return",
+                "order_id": order.id,
+                "actor": actor,
+            }
             for v, q in sold.items()
         ],
     )
@@ -127,12 +148,15 @@ def return_to_stock(session: Session, order: Order, *, actor: str) -> None:
 def _wanted(session: Session, order_id: UUID) -> dict[UUID, int]:
     rows = session.execute(
         select(OrderLine.variant_id, OrderLine.quantity).where(
-            OrderLine.store_id == bound_store(), OrderLine.order_id == order_id, OrderLine.variant_id.is_not(None)
+            OrderLine.store_id == bound_store(),
+            OrderLine.order_id == order_id,
+            OrderLine.variant_id.is_not(None),
         )
     )
     wanted: dict[UUID, int] = {}
     for variant_id, quantity in rows:
-        wanted[variant_id] = wanted.get(variant_id, 0) + quantity
+        if variant_id is not None:
+            wanted[variant_id] = wanted.get(variant_id, 0) + quantity
     return wanted
 
 
@@ -145,7 +169,7 @@ def _lock(session: Session, variants: Mapping[UUID, int]) -> None:
     )
 
 
-def _quantity_of(quantities: Mapping[UUID, int]):  # type: ignore[no-untyped-def]  # a SQL CASE has no useful type
+def _quantity_of(quantities: Mapping[UUID, int]) -> Case[int]:
     return case(*((Variant.id == v, q) for v, q in quantities.items()), else_=0)
 
 
@@ -178,7 +202,11 @@ def _touch_if_sold_out(session: Session, sold: Mapping[UUID, int]) -> None:
     low = session.scalar(
         select(Product.id)
         .join(Variant, (Variant.store_id == Product.store_id) & (Variant.product_id == Product.id))
-        .where(Variant.store_id == bound_store(), Variant.id.in_(sold), Variant.on_hand - Variant.reserved <= 3)
+        .where(
+            Variant.store_id == bound_store(),
+            Variant.id.in_(sold),
+            Variant.on_hand - Variant.reserved <= 3,
+        )
         .limit(1)
     )
     if low is not None:

@@ -33,7 +33,9 @@ class Customer(StoreOwned, Base):
 class ShopperSession(StoreOwned, Base):
     __tablename__ = "shopper_sessions"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]
+        ),
     )
 
     token_hash: Mapped[bytes]

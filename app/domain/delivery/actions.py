@@ -41,7 +41,13 @@ def quote(
     if alive is not None:
         return alive
     preview = fee_preview(
-        session, store, area_slug, basket_cents=subtotal_cents, grams=grams, is_bulky=is_bulky, at=now
+        session,
+        store,
+        area_slug,
+        basket_cents=subtotal_cents,
+        grams=grams,
+        is_bulky=is_bulky,
+        at=now,
     )
     made = DeliveryQuote(
         id=new_id(),
@@ -100,4 +106,11 @@ def change_fee(session: Session, terms: DeliveryArea, fee_cents: int, *, actor: 
     before = terms.fee_cents
     terms.fee_cents, terms.changed_by, terms.changed_at = fee_cents, actor, utcnow()
     touch_content(session)
-    record(session, "fee.changed", actor=actor, subject=f"area:{terms.area}", before=before, after=fee_cents)
+    record(
+        session,
+        "fee.changed",
+        actor=actor,
+        subject=f"area:{terms.area}",
+        before=before,
+        after=fee_cents,
+    )

@@ -93,7 +93,9 @@ def find_store_area(session: Session, text: str | None) -> StoreArea | None:
         return None
     terms = session.scalar(
         select(DeliveryArea).where(
-            DeliveryArea.store_id == bound_store(), DeliveryArea.area == area.slug, DeliveryArea.is_active
+            DeliveryArea.store_id == bound_store(),
+            DeliveryArea.area == area.slug,
+            DeliveryArea.is_active,
         )
     )
     return StoreArea(area, terms) if terms is not None else None
@@ -145,7 +147,9 @@ def fee_preview(
     )
 
 
-def price_delivery(found: StoreArea, basket: Basket, rules: Sequence[FeeRule], at: datetime) -> FeeQuote:
+def price_delivery(
+    found: StoreArea, basket: Basket, rules: Sequence[FeeRule], at: datetime
+) -> FeeQuote:
     """Apply the store's rules and the area's own terms to one basket."""
     terms = AreaTerms(
         area_slug=found.area.slug,
@@ -161,7 +165,9 @@ def promise_terms(store: Store, found: StoreArea) -> PromiseTerms:
     """What may be promised to an area: its band's hours, the store's own time and closed days."""
     usual = DEFAULT_PROMISE_TERMS[found.area.band]
     closed = frozenset(
-        n for n, day in enumerate(WEEKDAYS) if store.opening_hours and day not in store.opening_hours
+        n
+        for n, day in enumerate(WEEKDAYS)
+        if store.opening_hours and day not in store.opening_hours
     )
     return PromiseTerms(
         minutes=found.terms.minutes,

@@ -40,7 +40,13 @@ def post(session: Session, kind: str, source_id: UUID | str, entries: Mapping[st
     session.execute(
         insert(LedgerEntry),
         [
-            {"store_id": bound_store(), "tx_id": tx_id, "n": n, "account": account, "amount_cents": cents}
+            {
+                "store_id": bound_store(),
+                "tx_id": tx_id,
+                "n": n,
+                "account": account,
+                "amount_cents": cents,
+            }
             for n, (account, cents) in enumerate(rows, start=1)
         ],
     )

@@ -22,7 +22,9 @@ class LedgerTx(StoreOwned, Base):
 
 class LedgerEntry(Base):
     __tablename__ = "ledger_entries"
-    __table_args__ = (ForeignKeyConstraint(["store_id", "tx_id"], ["app.ledger_tx.store_id", "app.ledger_tx.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "tx_id"], ["app.ledger_tx.store_id", "app.ledger_tx.id"]),
+    )
 
     store_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, default=bound_store)
     tx_id: Mapped[UUID] = mapped_column(primary_key=True)

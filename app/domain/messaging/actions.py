@@ -35,11 +35,15 @@ log = get_logger(__name__)
 AT_MOST_ONCE = frozenset({"otp"})
 
 
-def tell_customer(session: Session, order: Order, kind: str, *, receipt: str = "", rider: str = "") -> None:
+def tell_customer(
+    session: Session, order: Order, kind: str, *, receipt: str = "", rider: str = ""
+) -> None:
     """Send an order message, once per order and kind. Does not commit."""
     store = session.get_one(Store, bound_store())
     host = session.scalar(
-        select(Domain.host).where(Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None))
+        select(Domain.host).where(
+            Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
+        )
     )
     token = vault().open(order.token_sealed, store_id=bound_store(), column="orders.token")
     facts = OrderFacts(
@@ -72,7 +76,15 @@ def send_code(session: Session, *, phone: str, code: str, language: str = "en") 
     """Send a one-time code by SMS to an E.164 number. Does not commit."""
     with using_locale(language):
         text = code_message(code)
-    queue_message(session, "otp", phone=phone, text=text, key=f"otp:{new_id()}", channel="sms", language=language)
+    queue_message(
+        session,
+        "otp",
+        phone=phone,
+        text=text,
+        key=f"otp:{new_id()}",
+        channel="sms",
+        language=language,
+    )
 
 
 def queue_message(
@@ -99,7 +111,9 @@ def queue_message(
             channel=channel,
             language=language,
             template=kind,
-            recipient_sealed=vault().seal(phone, store_id=bound_store(), column="messages.recipient"),
+            recipient_sealed=vault().seal(
+                phone, store_id=bound_store(), column="messages.recipient"
+            ),
             recipient_hash=vault().lookup(phone, store_id=bound_store()),
             body_sealed=vault().seal(text, store_id=bound_store(), column="messages.body"),
             fallback_of=fallback_of,
@@ -111,7 +125,9 @@ def queue_message(
         ask_for(session, Topic.SEND_MESSAGE, key=str(message_id), message_id=str(message_id))
 
 
-def deliver_message(session: Session, message_id: UUID, *, sender_for: Callable[[str], MessageSender]) -> None:
+def deliver_message(
+    session: Session, message_id: UUID, *, sender_for: Callable[[str], MessageSender]
+) -> None:
     """Send one message and record what the provider said. Commits before and after the call.
 
     A doubtful outcome is repeated once for receipts and order updates, never for codes.
@@ -141,7 +157,14 @@ def deliver_message(session: Session, message_id: UUID, *, sender_for: Callable[
         if kind not in AT_MOST_ONCE:
             raise TryLater(doubt.reason, after_seconds=timings().resend_after_unknown) from doubt
     else:
-        _close(session, message_id, "sent", sender.name, provider_ref=sent.provider_ref, cost_cents=sent.cost_cents)
+        _close(
+            session,
+            message_id,
+            "sent",
+            sender.name,
+            provider_ref=sent.provider_ref,
+            cost_cents=sent.cost_cents,
+        )
         session.commit()
 
 
@@ -151,12 +174,18 @@ def _claim(session: Session, message_id: UUID) -> Message | None:
     ``sending`` left behind by a killed worker is such a doubt: the runner's lease is over.
     """
     message = session.scalars(
-        select(Message).where(Message.store_id == bound_store(), Message.id == message_id).with_for_update()
+        select(Message)
+        .where(Message.store_id == bound_store(), Message.id == message_id)
+        .with_for_update()
     ).one()
     if message.status == "sending":
         message.status = "unknown"
         session.flush()
-    tries = session.query(MessageAttempt).filter_by(store_id=bound_store(), message_id=message_id).count()
+    tries = (
+        session.query(MessageAttempt)
+        .filter_by(store_id=bound_store(), message_id=message_id)
+        .count()
+    )
     may_repeat = message.kind not in AT_MOST_ONCE and tries < 3
     if message.status == "queued" or (message.status == "unknown" and may_repeat):
         message.status = "sending"
@@ -179,7 +208,9 @@ def _close(
 ) -> None:
     session.execute(
         update(Message)
-        .where(Message.store_id == bound_store(), Message.id == message_id, Message.status == "sending")
+        .where(
+            Message.store_id == bound_store(), Message.id == message_id, Message.status == "sending"
+        )
         .values(
             status=status,
             provider=provider,
@@ -189,7 +220,9 @@ def _close(
             final_at=utcnow() if status in ("sent", "failed") else None,
         )
     )
-    session.add(MessageAttempt(message_id=message_id, outcome=status, error=error[:200] if error else None))
+    session.add(
+        MessageAttempt(message_id=message_id, outcome=status, error=error[:200] if error else None)
+    )
     log.info("message_tried", message_id=str(message_id), outcome=status, provider=provider)
 
 

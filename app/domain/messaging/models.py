@@ -37,7 +37,9 @@ class Message(StoreOwned, Base):
     @property
     def recipient(self) -> str:
         """E.164, opened from its seal."""
-        return vault().open(self.recipient_sealed, store_id=self.store_id, column="messages.recipient")
+        return vault().open(
+            self.recipient_sealed, store_id=self.store_id, column="messages.recipient"
+        )
 
     @property
     def body(self) -> str:
@@ -66,4 +68,6 @@ class ChannelSettings(Base):
 
     @property
     def token(self) -> str:
-        return vault().open(self.token_sealed, store_id=self.store_id, column="channel_settings.token")
+        return vault().open(
+            self.token_sealed, store_id=self.store_id, column="channel_settings.token"
+        )

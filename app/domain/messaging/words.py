@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.i18n import gettext as _
+from app.i18n import gettext_noop
 from app.money import format_kes
 
 
@@ -21,34 +22,43 @@ class OrderFacts:
     rider: str = ""
 
 
+SENTENCES: dict[str, str] = {
+    "receipt": gettext_noop("%(store)s: paid %(amount)s for order %(code)s. Follow it: %(link)s"),
+    "receipt_with_code": gettext_noop(
+        "%(store)s: paid %(amount)s for order %(code)s. M-Pesa code %(receipt)s. Follow it: %(link)s"
+    ),
+    "accepted": gettext_noop(
+        "%(store)s: order %(code)s accepted. You pay %(amount)s on delivery. Follow it: %(link)s"
+    ),
+    "packed": gettext_noop("%(store)s: order %(code)s is packed. %(link)s"),
+    "dispatched": gettext_noop("%(store)s: order %(code)s is on the way. %(link)s"),
+    "dispatched_with_rider": gettext_noop(
+        "%(store)s: order %(code)s is on the way with %(rider)s. %(link)s"
+    ),
+    "delivered": gettext_noop("%(store)s: order %(code)s was delivered. Thank you. %(link)s"),
+    "collected": gettext_noop("%(store)s: order %(code)s was collected. Thank you. %(link)s"),
+    "cancelled": gettext_noop("%(store)s: order %(code)s was cancelled. Questions? %(link)s"),
+    "refund_due": gettext_noop(
+        "%(store)s: %(amount)s for order %(code)s is owed back to you. The shop is on it. %(link)s"
+    ),
+}
+
+
 def order_message(kind: str, facts: OrderFacts) -> str:
     """The text of one order message. Raises KeyError for a kind we do not send."""
+    if kind == "receipt" and facts.receipt:
+        kind = "receipt_with_code"
+    if kind == "dispatched" and facts.rider:
+        kind = "dispatched_with_rider"
     amount = format_kes(facts.total_cents).replace("\N{NO-BREAK SPACE}", " ")
-    values = {"store": facts.store, "code": facts.code, "link": facts.link, "amount": amount,
-              "receipt": facts.receipt, "rider": facts.rider, "area": facts.area}
-    match kind:
-        case "receipt" if facts.receipt:
-            return _("%(store)s: paid %(amount)s for order %(code)s. M-Pesa code %(receipt)s. Follow it: %(link)s", **values)
-        case "receipt":
-            return _("%(store)s: paid %(amount)s for order %(code)s. Follow it: %(link)s", **values)
-        case "accepted":
-            return _("%(store)s: order %(code)s accepted. You pay %(amount)s on delivery. Follow it: %(link)s", **values)
-        case "packed":
-            return _("%(store)s: order %(code)s is packed. %(link)s", **values)
-        case "dispatched" if facts.rider:
-            return _("%(store)s: order %(code)s is on the way with %(rider)s. %(link)s", **values)
-        case "dispatched":
-            return _("%(store)s: order %(code)s is on the way. %(link)s", **values)
-        case "delivered":
-            return _("%(store)s: order %(code)s was delivered. Thank you. %(link)s", **values)
-        case "collected":
-            return _("%(store)s: order %(code)s was collected. Thank you. %(link)s", **values)
-        case "cancelled":
-            return _("%(store)s: order %(code)s was cancelled. Questions? %(link)s", **values)
-        case "refund_due":
-            return _("%(store)s: %(amount)s for order %(code)s is owed back to you. The shop is on it. %(link)s", **values)
-        case _:
-            raise KeyError(kind)
+    return _(SENTENCES[kind]) % {
+        "store": facts.store,
+        "code": facts.code,
+        "link": facts.link,
+        "amount": amount,
+        "receipt": facts.receipt,
+        "rider": facts.rider,
+    }
 
 
 def code_message(code: str) -> str:

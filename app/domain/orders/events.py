@@ -8,7 +8,30 @@ from sqlalchemy.orm import Session
 
 from app.domain.orders.models import Order, OrderEvent
 from app.i18n import gettext as _
+from app.i18n import gettext_noop
 from app.money import format_kes
+
+SENTENCES: dict[str, str] = {
+    "placed": gettext_noop("Order placed"),
+    "prompt_sent": gettext_noop("Payment request sent to the phone"),
+    "payment_failed": gettext_noop("Payment did not go through"),
+    "paid": gettext_noop("Paid %(amount)s with M-Pesa"),
+    "paid_late": gettext_noop("%(amount)s arrived late"),
+    "paid_twice": gettext_noop("%(amount)s arrived a second time and is owed back"),
+    "accepted": gettext_noop("To be paid on delivery"),
+    "packed": gettext_noop("Packed"),
+    "unpacked": gettext_noop("Put back to pack"),
+    "rider_assigned": gettext_noop("Given to %(rider)s"),
+    "dispatched": gettext_noop("On the way"),
+    "delivered": gettext_noop("Delivered"),
+    "collected": gettext_noop("Collected at the shop"),
+    "returned": gettext_noop("Returned to the shop"),
+    "closed": gettext_noop("Closed"),
+    "cancelled": gettext_noop("Cancelled"),
+    "hold_released": gettext_noop("The goods are on sale again until the order is paid"),
+    "refund_due": gettext_noop("%(amount)s is owed back to the customer"),
+    "phone_revealed": gettext_noop("Phone number shown to staff"),
+}
 
 
 def note(
@@ -23,52 +46,23 @@ def note(
 ) -> None:
     """Add one entry. ``detail`` holds facts for ``words``; never a phone number."""
     session.add(
-        OrderEvent(order_id=order.id, kind=kind, actor=actor, channel=channel, is_public=is_public, detail=detail)
+        OrderEvent(
+            order_id=order.id,
+            kind=kind,
+            actor=actor,
+            channel=channel,
+            is_public=is_public,
+            detail=detail,
+        )
     )
 
 
 def words(event: OrderEvent) -> str:
     """The entry as a sentence in the reader's language."""
-    d = event.detail
-    amount = format_kes(d["amount_cents"]) if "amount_cents" in d else ""
-    match event.kind:
-        case "placed":
-            return _("Order placed")
-        case "prompt_sent":
-            return _("Payment request sent to the phone")
-        case "payment_failed":
-            return _("Payment did not go through")
-        case "paid":
-            return _("Paid %(amount)s with M-Pesa", amount=amount)
-        case "paid_late":
-            return _("%(amount)s arrived late", amount=amount)
-        case "paid_twice":
-            return _("%(amount)s arrived a second time and is owed back", amount=amount)
-        case "accepted":
-            return _("To be paid on delivery")
-        case "packed":
-            return _("Packed")
-        case "rider_assigned":
-            return _("Given to %(rider)s", rider=d.get("rider", ""))
-        case "dispatched":
-            return _("On the way")
-        case "delivered":
-            return _("Delivered")
-        case "collected":
-            return _("Collected at the shop")
-        case "returned":
-            return _("Returned to the shop")
-        case "closed":
-            return _("Closed")
-        case "cancelled":
-            return _("Cancelled")
-        case "hold_released":
-            return _("The goods are on sale again until the order is paid")
-        case "refund_due":
-            return _("%(amount)s is owed back to the customer", amount=amount)
-        case "phone_revealed":
-            return _("Phone number shown to staff")
-        case "unpacked":
-            return _("Put back to pack")
-        case _:
-            return event.kind.replace("_", " ").capitalize()
+    facts = dict(event.detail)
+    if "amount_cents" in facts:
+        facts["amount"] = format_kes(facts["amount_cents"])
+    sentence = SENTENCES.get(event.kind)
+    if sentence is None:
+        return event.kind.replace("_", " ").capitalize()
+    return _(sentence) % {"amount": "", "rider": "", **facts}

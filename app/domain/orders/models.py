@@ -19,7 +19,9 @@ from app.domain.orders.states import NEXT, OrderStatus
 class Order(StoreOwned, Base):
     __tablename__ = "orders"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]
+        ),
         ForeignKeyConstraint(["store_id", "rider_id"], ["app.riders.store_id", "app.riders.id"]),
     )
 
@@ -71,7 +73,9 @@ class OrderLine(StoreOwned, Base):
     """One variant as it was sold. Keeps name and price, whatever happens to the product."""
 
     __tablename__ = "order_lines"
-    __table_args__ = (ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
+    )
 
     order_id: Mapped[UUID]
     n: Mapped[int]
@@ -93,7 +97,9 @@ class OrderEvent(StoreOwned, Base):
     """One entry of the timeline: what, when, who, by which channel. Never edited."""
 
     __tablename__ = "order_events"
-    __table_args__ = (ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
+    )
 
     order_id: Mapped[UUID]
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
@@ -110,7 +116,9 @@ class Reservation(StoreOwned, Base):
     __tablename__ = "reservations"
     __table_args__ = (
         ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
-        ForeignKeyConstraint(["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]
+        ),
     )
 
     order_id: Mapped[UUID]

@@ -32,7 +32,10 @@ ACTIONS: dict[str, dict[str, str]] = {
     "unconfirmed_callback": {"accept": _("The money arrived"), "dismiss": _("No money arrived")},
     "silent_attempt": {"accept": _("The money arrived"), "dismiss": _("No money arrived")},
     "late_money": {"honour": _("Honour the order"), "refunded": _("I sent the money back")},
-    "late_money_sold_out": {"honour": _("Honour the order"), "refunded": _("I sent the money back")},
+    "late_money_sold_out": {
+        "honour": _("Honour the order"),
+        "refunded": _("I sent the money back"),
+    },
     "paid_twice": {"refunded": _("I sent the money back")},
     "refund_due": {"refunded": _("I sent the money back")},
     "unmatched_money": {"refunded": _("I sent the money back")},
@@ -57,15 +60,24 @@ def resolve_review(session: Session, item: ReviewItem, action: str, *, actor: st
     if item.status != "open" or action not in ACTIONS.get(item.kind, {}):
         raise NotPossible
     if action == "accept":
-        settle(session, item.subject_id, confirmed_by="staff", taken_from=_where_it_is(session, item))
+        settle(
+            session, item.subject_id, confirmed_by="staff", taken_from=_where_it_is(session, item)
+        )
     elif action == "honour":
         _honour(session, item, actor)
     elif action == "refunded":
         _give_back(session, item)
     item.status, item.resolution = "resolved", action
     item.resolved_at, item.resolved_by = utcnow(), actor
-    record(session, f"review.{action}", actor=actor, subject=f"review:{item.id}", kind=item.kind,
-           order_id=item.order_id, amount_cents=item.amount_cents)
+    record(
+        session,
+        f"review.{action}",
+        actor=actor,
+        subject=f"review:{item.id}",
+        kind=item.kind,
+        order_id=item.order_id,
+        amount_cents=item.amount_cents,
+    )
 
 
 def _where_it_is(session: Session, item: ReviewItem) -> str:
@@ -91,7 +103,12 @@ def _honour(session: Session, item: ReviewItem, actor: str) -> None:
     order.paid_at, order.cancelled_at = utcnow(), None
     entries = payment_entries(order)
     del entries["mpesa_till"]
-    post(session, "late_money_honoured", item.subject_id, {"customer_credit": order.total_cents, **entries})
+    post(
+        session,
+        "late_money_honoured",
+        item.subject_id,
+        {"customer_credit": order.total_cents, **entries},
+    )
     note(session, order, "paid", actor=actor, channel="staff", amount_cents=order.total_cents)
     tell_customer(session, order, "receipt")
 
@@ -101,4 +118,9 @@ def _give_back(session: Session, item: ReviewItem) -> None:
     if item.amount_cents is None:
         raise NotPossible
     owed = "unmatched" if item.kind == "unmatched_money" else "customer_credit"
-    post(session, "refund_by_hand", item.id, {owed: item.amount_cents, "mpesa_till": -item.amount_cents})
+    post(
+        session,
+        "refund_by_hand",
+        item.id,
+        {owed: item.amount_cents, "mpesa_till": -item.amount_cents},
+    )

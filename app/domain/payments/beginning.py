@@ -51,7 +51,9 @@ def open_intent(session: Session, order: Order) -> PaymentIntent:
     return intent
 
 
-def begin_attempt(session: Session, order: Order, intent: PaymentIntent, *, phone: str) -> PaymentAttempt:
+def begin_attempt(
+    session: Session, order: Order, intent: PaymentIntent, *, phone: str
+) -> PaymentAttempt:
     """Write one try at collecting the order's money from ``phone`` (E.164) and ask for its prompt.
 
     Raises TooManyTries when this phone was prompted too often in this store.
@@ -105,8 +107,13 @@ def retry_payment(session: Session, order: Order, *, phone: str | None, key: str
     if last is not None:
         _make_way(session, last, now)
     stock.hold_again(session, order, until=timings().reservation_end(now))
-    ask_for(session, Topic.RELEASE_HOLD, key=f"{order.id}:{new_id()}", order_id=str(order.id),
-            after_seconds=timings().reservation)
+    ask_for(
+        session,
+        Topic.RELEASE_HOLD,
+        key=f"{order.id}:{new_id()}",
+        order_id=str(order.id),
+        after_seconds=timings().reservation,
+    )
     attempt = begin_attempt(session, order, intent, phone=_phone_for(order, last, phone))
     finish_key(session, key, str(attempt.id))
     return attempt
@@ -126,10 +133,18 @@ def seconds_until_retry(attempt: PaymentAttempt, now: datetime) -> int | None:
     """How long until another prompt may be sent: 0 for now, None while nobody can say."""
     if attempt.status not in OPEN:
         return None if attempt.is_paid_but_unconfirmed else 0
-    if attempt.status == AttemptStatus.UNKNOWN and attempt.checkout_request_id is None and attempt.callback_at is None:
+    if (
+        attempt.status == AttemptStatus.UNKNOWN
+        and attempt.checkout_request_id is None
+        and attempt.callback_at is None
+    ):
         asked = attempt.sent_at or attempt.created_at
         return max(0, ceil(timings().resend_after_unknown - (now - asked).total_seconds()))
-    if attempt.prompt_ends_at is not None and attempt.prompt_ends_at > now and attempt.callback_at is None:
+    if (
+        attempt.prompt_ends_at is not None
+        and attempt.prompt_ends_at > now
+        and attempt.callback_at is None
+    ):
         return ceil((attempt.prompt_ends_at - now).total_seconds())
     return None
 
@@ -164,10 +179,10 @@ def _refuse_too_many_prompts(session: Session, lookup: bytes) -> None:
         select(func.min(PaymentAttempt.created_at), func.count()).where(
             PaymentAttempt.store_id == bound_store(),
             PaymentAttempt.phone_lookup == lookup,
-            PaymentAttempt.created_at > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, PROMPT_WINDOW_SECONDS),
+            PaymentAttempt.created_at
+            > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, PROMPT_WINDOW_SECONDS),
         )
     ).one()
     if count >= PROMPTS_PER_PHONE:
         age = (utcnow() - oldest).total_seconds()
         raise TooManyTries(retry_after_seconds=max(1, int(PROMPT_WINDOW_SECONDS - age)))
-

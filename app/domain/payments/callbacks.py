@@ -87,7 +87,9 @@ def handle_callback(session: Session, callback_id: UUID) -> str:
     except (ValueError, RecursionError, Unreadable):
         verdict = "unreadable"
         if callback.attempt_id is not None:
-            open_review(session, "unreadable_callback", subject_id=callback.id, next_action="wait_for_query")
+            open_review(
+                session, "unreadable_callback", subject_id=callback.id, next_action="wait_for_query"
+            )
     callback.verdict, callback.handled_at = verdict, utcnow()
     log.info("callback_handled", callback_id=str(callback_id), kind=callback.kind, verdict=verdict)
     return verdict
@@ -143,7 +145,9 @@ def _note_success(session: Session, payment: Payment, result: StkResult) -> str:
     if result.amount_cents is not None and 0 < attempt.amount_cents <= _trust_limit(session):
         settle(session, attempt.id, confirmed_by="trust")
         return "settled"
-    ask_for(session, Topic.CONFIRM_ATTEMPT, key=f"{attempt.id}:0", attempt_id=str(attempt.id), tries=0)
+    ask_for(
+        session, Topic.CONFIRM_ATTEMPT, key=f"{attempt.id}:0", attempt_id=str(attempt.id), tries=0
+    )
     return "confirming"
 
 
@@ -177,13 +181,16 @@ def _trust_limit(session: Session) -> int:
 
 
 def _was_confirmed_by_c2b(session: Session, attempt: PaymentAttempt) -> bool:
-    return session.scalar(
-        select(IncomingPayment.id).where(
-            IncomingPayment.store_id == bound_store(),
-            IncomingPayment.attempt_id == attempt.id,
-            IncomingPayment.amount_cents == attempt.amount_cents,
+    return (
+        session.scalar(
+            select(IncomingPayment.id).where(
+                IncomingPayment.store_id == bound_store(),
+                IncomingPayment.attempt_id == attempt.id,
+                IncomingPayment.amount_cents == attempt.amount_cents,
+            )
         )
-    ) is not None
+        is not None
+    )
 
 
 # -- C2B --------------------------------------------------------------------------------
@@ -215,7 +222,9 @@ def _apply_confirmation(session: Session, confirmation: Confirmation) -> str:
     payment = lock_payment(session, attempt_id)
     attempt = payment.attempt
     if _is_other_money(attempt, confirmation):
-        return _keep_unmatched(session, incoming_id, confirmation, confirmation.amount_cents, order_id=attempt.order_id)
+        return _keep_unmatched(
+            session, incoming_id, confirmation, confirmation.amount_cents, order_id=attempt.order_id
+        )
     if confirmation.amount_cents != attempt.amount_cents:
         return _note_other_amount(session, attempt, incoming_id, confirmation)
     if attempt.status == AttemptStatus.SUCCEEDED:
@@ -227,7 +236,13 @@ def _apply_confirmation(session: Session, confirmation: Confirmation) -> str:
         # the push answer was lost and nothing can be asked about.
         settle(session, attempt.id, confirmed_by="c2b", receipt=confirmation.receipt)
         return "settled"
-    ask_for(session, Topic.CONFIRM_ATTEMPT, key=f"{attempt.id}:c2b:0", attempt_id=str(attempt.id), tries=0)
+    ask_for(
+        session,
+        Topic.CONFIRM_ATTEMPT,
+        key=f"{attempt.id}:c2b:0",
+        attempt_id=str(attempt.id),
+        tries=0,
+    )
     return "confirming"
 
 
@@ -245,16 +260,32 @@ def _note_other_amount(
         # The query had confirmed it, and a query knows no amount: only the difference is news.
         settle(session, attempt.id, confirmed_by="c2b", receipt=confirmation.receipt)
         return _keep_unmatched(
-            session, incoming_id, confirmation, confirmation.amount_cents - attempt.amount_cents, order_id=attempt.order_id
+            session,
+            incoming_id,
+            confirmation,
+            confirmation.amount_cents - attempt.amount_cents,
+            order_id=attempt.order_id,
         )
     _open_amount_review(session, attempt, confirmation.amount_cents)
-    return _keep_unmatched(session, incoming_id, confirmation, confirmation.amount_cents, order_id=attempt.order_id)
+    return _keep_unmatched(
+        session, incoming_id, confirmation, confirmation.amount_cents, order_id=attempt.order_id
+    )
 
 
 def _keep_unmatched(
-    session: Session, incoming_id: UUID, confirmation: Confirmation, cents: int, *, order_id: UUID | None = None
+    session: Session,
+    incoming_id: UUID,
+    confirmation: Confirmation,
+    cents: int,
+    *,
+    order_id: UUID | None = None,
 ) -> str:
-    post(session, "unmatched_payment", confirmation.receipt, {"mpesa_till": cents, "unmatched": -cents})
+    post(
+        session,
+        "unmatched_payment",
+        confirmation.receipt,
+        {"mpesa_till": cents, "unmatched": -cents},
+    )
     open_review(
         session,
         "unmatched_money",
@@ -269,7 +300,9 @@ def _keep_unmatched(
 
 def _is_our_shortcode(session: Session, shortcode: str) -> bool:
     ours = session.execute(
-        select(PaymentSettings.shortcode, PaymentSettings.till).where(PaymentSettings.store_id == bound_store())
+        select(PaymentSettings.shortcode, PaymentSettings.till).where(
+            PaymentSettings.store_id == bound_store()
+        )
     ).all()
     return any(shortcode in (row.shortcode, row.till) for row in ours)
 
@@ -278,11 +311,15 @@ def _attempt_for(session: Session, confirmation: Confirmation) -> UUID | None:
     """By our reference as the customer's phone showed it, else by a receipt a callback reported."""
     by_reference = session.scalar(
         select(PaymentAttempt.id).where(
-            PaymentAttempt.store_id == bound_store(), PaymentAttempt.account_reference == confirmation.reference
+            PaymentAttempt.store_id == bound_store(),
+            PaymentAttempt.account_reference == confirmation.reference,
         )
     )
     return by_reference or session.scalar(
         select(PaymentAttempt.id)
-        .where(PaymentAttempt.store_id == bound_store(), PaymentAttempt.reported_receipt == confirmation.receipt)
+        .where(
+            PaymentAttempt.store_id == bound_store(),
+            PaymentAttempt.reported_receipt == confirmation.receipt,
+        )
         .limit(1)
     )

@@ -50,7 +50,9 @@ class Call:
                     attempt_id=self.attempt_id,
                     provider=self.provider,
                     endpoint=exchange.endpoint,
-                    request_hash=hashlib.sha256(json.dumps(exchange.request, sort_keys=True).encode()).digest(),
+                    request_hash=hashlib.sha256(
+                        json.dumps(exchange.request, sort_keys=True).encode()
+                    ).digest(),
                     request_masked=exchange.request,
                     http_status=exchange.http_status,
                     latency_ms=exchange.latency_ms,

@@ -32,7 +32,9 @@ log = get_logger("mpesa")
 NOT_YET = PaymentStatus(verdict=Verdict.PENDING)
 
 
-def confirm_attempt(session: Session, attempt_id: UUID, *, tries: int, provider: PaymentProvider) -> None:
+def confirm_attempt(
+    session: Session, attempt_id: UUID, *, tries: int, provider: PaymentProvider
+) -> None:
     """A callback said paid: ask the provider, and settle when it agrees. Commits.
 
     Pending, an error and "failed" all mean "not yet". After ten minutes of them the owner
@@ -64,15 +66,23 @@ def _confirm_later(session: Session, attempt: PaymentAttempt, tries: int) -> Non
             next_action="accept_or_wait",
         )
         return
-    ask_for(session, Topic.CONFIRM_ATTEMPT, key=f"{attempt.id}:{new_id()}", attempt_id=str(attempt.id), tries=tries,
-            after_seconds=delay)
+    ask_for(
+        session,
+        Topic.CONFIRM_ATTEMPT,
+        key=f"{attempt.id}:{new_id()}",
+        attempt_id=str(attempt.id),
+        tries=tries,
+        after_seconds=delay,
+    )
 
 
 def check_attempt(session: Session, attempt_id: UUID, *, provider: PaymentProvider) -> None:
     """Look at an attempt nobody told us about, act on what is known, and plan the next look. Commits."""
     attempt = session.get_one(PaymentAttempt, (bound_store(), attempt_id))
     waited = (utcnow() - (attempt.sent_at or attempt.created_at)).total_seconds()
-    if attempt.status == AttemptStatus.SUCCEEDED or attempt.result_code == "replaced" and attempt.checkout_request_id is None:
+    if attempt.status == AttemptStatus.SUCCEEDED or (
+        attempt.result_code == "replaced" and attempt.checkout_request_id is None
+    ):
         session.commit()
         return
     if attempt.status == AttemptStatus.SENDING and waited >= timings().sending_is_lost_after:
@@ -81,7 +91,11 @@ def check_attempt(session: Session, attempt_id: UUID, *, provider: PaymentProvid
     payment = lock_payment(session, attempt_id)
     attempt = payment.attempt
     attempt.checks += 1
-    if answer.verdict == Verdict.PAID and not attempt.has_other_amount and attempt.status != AttemptStatus.SUCCEEDED:
+    if (
+        answer.verdict == Verdict.PAID
+        and not attempt.has_other_amount
+        and attempt.status != AttemptStatus.SUCCEEDED
+    ):
         settle(session, attempt_id, confirmed_by="query")
     elif answer.verdict == Verdict.FAILED and _may_be_believed(attempt):
         fail(session, payment, code=answer.result_code, text=answer.result_text)
@@ -103,9 +117,15 @@ def _may_be_believed(attempt: PaymentAttempt) -> bool:
     """A query's "failed" counts only once the prompt cannot be answered any more."""
     ends = attempt.prompt_ends_at
     is_over = ends is None or utcnow() >= ends
-    return is_over and attempt.status in OPEN and attempt.callback_result_code != "0" and attempt.status not in (
-        AttemptStatus.CREATED,
-        AttemptStatus.SENDING,
+    return (
+        is_over
+        and attempt.status in OPEN
+        and attempt.callback_result_code != "0"
+        and attempt.status
+        not in (
+            AttemptStatus.CREATED,
+            AttemptStatus.SENDING,
+        )
     )
 
 
@@ -116,8 +136,13 @@ def _check_later(session: Session, attempt: PaymentAttempt, waited: float) -> No
     if delay is None:
         _give_up(session, attempt)
         return
-    ask_for(session, Topic.CHECK_ATTEMPT, key=f"{attempt.id}:{new_id()}", attempt_id=str(attempt.id),
-            after_seconds=delay)
+    ask_for(
+        session,
+        Topic.CHECK_ATTEMPT,
+        key=f"{attempt.id}:{new_id()}",
+        attempt_id=str(attempt.id),
+        after_seconds=delay,
+    )
 
 
 def _give_up(session: Session, attempt: PaymentAttempt) -> None:
@@ -142,7 +167,9 @@ def _ask(session: Session, attempt: PaymentAttempt, provider: PaymentProvider) -
     """One STK query, with no transaction open while it runs. An error is "not yet"."""
     assert attempt.checkout_request_id is not None
     checkout_request_id, attempt_id = attempt.checkout_request_id, attempt.id
-    call = calls.started(session, provider=provider.name, endpoint="payment_status", attempt_id=attempt_id)
+    call = calls.started(
+        session, provider=provider.name, endpoint="payment_status", attempt_id=attempt_id
+    )
     session.commit()
     try:
         answer = provider.payment_status(checkout_request_id, on_exchange=call.note)

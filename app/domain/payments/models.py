@@ -41,7 +41,9 @@ class PaymentSettings(StoreOwned, Base):
 
 class PaymentIntent(StoreOwned, Base):
     __tablename__ = "payment_intents"
-    __table_args__ = (ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
+    )
 
     order_id: Mapped[UUID]
     amount_cents: Mapped[int] = mapped_column(BigInteger)
@@ -64,7 +66,9 @@ class PaymentIntent(StoreOwned, Base):
 class PaymentAttempt(StoreOwned, Base):
     __tablename__ = "payment_attempts"
     __table_args__ = (
-        ForeignKeyConstraint(["store_id", "intent_id"], ["app.payment_intents.store_id", "app.payment_intents.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "intent_id"], ["app.payment_intents.store_id", "app.payment_intents.id"]
+        ),
         ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
     )
 
@@ -101,11 +105,15 @@ class PaymentAttempt(StoreOwned, Base):
     @property
     def phone(self) -> str:
         """E.164, opened from its seal. Mask it before showing it."""
-        return vault().open(self.phone_sealed, store_id=self.store_id, column="payment_attempts.phone")
+        return vault().open(
+            self.phone_sealed, store_id=self.store_id, column="payment_attempts.phone"
+        )
 
     @property
     def callback_token(self) -> str:
-        return vault().open(self.token_sealed, store_id=self.store_id, column="payment_attempts.token")
+        return vault().open(
+            self.token_sealed, store_id=self.store_id, column="payment_attempts.token"
+        )
 
     @property
     def has_other_amount(self) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,7 +23,7 @@ from app.domain.payments.models import (
     ProviderCall,
     ReviewItem,
 )
-from app.domain.payments.states import OPEN, AttemptStatus
+from app.domain.payments.states import AttemptStatus
 from app.domain.stores.models import Store
 from app.i18n import gettext as _
 from app.i18n import gettext_lazy
@@ -36,35 +37,150 @@ POLL_UNTIL = 300
 
 # Result codes of M-Pesa and what they mean for a person: kind of panel, title, what to do.
 # Source: mobile money contract 1.5. Codes not listed stay raw in the staff's view.
-_CANCELLED = ("1032", "1031")
-_WRONG_PIN = ("2001", "8006")
-_LOW_BALANCE = ("1",)
-_UNREACHABLE = ("1037",)
-_EXPIRED = ("1019",)
 
 ADVICE: dict[str, tuple[str, str, str]] = {
-    "1": ("low_balance", gettext_lazy("Not enough money"), gettext_lazy("There was not enough money on that M-Pesa. Nothing was taken. Top up, or pay from another number.")),
-    "2": ("failed", gettext_lazy("Amount too small"), gettext_lazy("M-Pesa does not take so small an amount. Nothing was taken. Ask the shop on WhatsApp.")),
-    "3": ("failed", gettext_lazy("Amount too large"), gettext_lazy("M-Pesa does not take so large an amount at once. Nothing was taken. Ask the shop on WhatsApp.")),
-    "4": ("failed", gettext_lazy("Daily limit reached"), gettext_lazy("That number has reached its M-Pesa limit for today. Nothing was taken. Pay from another number.")),
-    "8": ("failed", gettext_lazy("The shop cannot receive it"), gettext_lazy("The shop's M-Pesa cannot take more money now. Nothing was taken. Tell the shop on WhatsApp.")),
-    "17": ("failed", gettext_lazy("M-Pesa asks to wait"), gettext_lazy("M-Pesa saw the same payment a moment ago. Nothing was taken. Wait two minutes, then try again.")),
-    "26": ("failed", gettext_lazy("M-Pesa is busy"), gettext_lazy("M-Pesa is very busy. Nothing was taken. Wait half a minute, then try again.")),
-    "1001": ("failed", gettext_lazy("The phone is busy"), gettext_lazy("Another M-Pesa request is open on that phone. Close it, wait a minute, then try again.")),
-    "1019": ("expired", gettext_lazy("Time ran out"), gettext_lazy("The request was not answered in time. Nothing was taken. Try again when the phone is in your hand.")),
-    "1025": ("unreachable", gettext_lazy("The request did not reach the phone"), gettext_lazy("M-Pesa could not show the request. Nothing was taken. Check the signal and try again.")),
-    "9999": ("unreachable", gettext_lazy("The request did not reach the phone"), gettext_lazy("M-Pesa could not show the request. Nothing was taken. Check the signal and try again.")),
-    "1031": ("cancelled", gettext_lazy("You cancelled it"), gettext_lazy("Nothing was taken. You can pay again when you like.")),
-    "1032": ("cancelled", gettext_lazy("You cancelled it"), gettext_lazy("Nothing was taken. You can pay again when you like.")),
-    "1037": ("unreachable", gettext_lazy("The phone did not answer"), gettext_lazy("The phone was off, without signal, or did not answer. Nothing was taken. Wake it and try again.")),
-    "2001": ("wrong_pin", gettext_lazy("Wrong PIN"), gettext_lazy("M-Pesa did not accept the PIN. Nothing was taken. Try again with the right PIN.")),
-    "2028": ("failed", gettext_lazy("The shop's M-Pesa is not set up right"), gettext_lazy("Nothing was taken. The shop has been told. Ask on WhatsApp for another way to pay.")),
-    "SFC_IC0003": ("failed", gettext_lazy("The shop's M-Pesa is not set up right"), gettext_lazy("Nothing was taken. The shop has been told. Ask on WhatsApp for another way to pay.")),
-    "8006": ("wrong_pin", gettext_lazy("PIN locked"), gettext_lazy("M-Pesa has locked the PIN after too many tries. Call 100 to unlock it, or pay from another number.")),
-    "unreached": ("failed", gettext_lazy("M-Pesa could not be reached"), gettext_lazy("We could not reach M-Pesa, so no request was sent and nothing was taken. Try again in a minute.")),
-    "500.001.1001": ("failed", gettext_lazy("M-Pesa did not take the request"), gettext_lazy("No request was sent to the phone and nothing was taken. Wait a minute, then try again.")),
+    "1": (
+        "low_balance",
+        gettext_lazy("Not enough money"),
+        gettext_lazy(
+            "There was not enough money on that M-Pesa. Nothing was taken. Top up, or pay from another number."
+        ),
+    ),
+    "2": (
+        "failed",
+        gettext_lazy("Amount too small"),
+        gettext_lazy(
+            "M-Pesa does not take so small an amount. Nothing was taken. Ask the shop on WhatsApp."
+        ),
+    ),
+    "3": (
+        "failed",
+        gettext_lazy("Amount too large"),
+        gettext_lazy(
+            "M-Pesa does not take so large an amount at once. Nothing was taken. Ask the shop on WhatsApp."
+        ),
+    ),
+    "4": (
+        "failed",
+        gettext_lazy("Daily limit reached"),
+        gettext_lazy(
+            "That number has reached its M-Pesa limit for today. Nothing was taken. Pay from another number."
+        ),
+    ),
+    "8": (
+        "failed",
+        gettext_lazy("The shop cannot receive it"),
+        gettext_lazy(
+            "The shop's M-Pesa cannot take more money now. Nothing was taken. Tell the shop on WhatsApp."
+        ),
+    ),
+    "17": (
+        "failed",
+        gettext_lazy("M-Pesa asks to wait"),
+        gettext_lazy(
+            "M-Pesa saw the same payment a moment ago. Nothing was taken. Wait two minutes, then try again."
+        ),
+    ),
+    "26": (
+        "failed",
+        gettext_lazy("M-Pesa is busy"),
+        gettext_lazy("M-Pesa is very busy. Nothing was taken. Wait half a minute, then try again."),
+    ),
+    "1001": (
+        "failed",
+        gettext_lazy("The phone is busy"),
+        gettext_lazy(
+            "Another M-Pesa request is open on that phone. Close it, wait a minute, then try again."
+        ),
+    ),
+    "1019": (
+        "expired",
+        gettext_lazy("Time ran out"),
+        gettext_lazy(
+            "The request was not answered in time. Nothing was taken. Try again when the phone is in your hand."
+        ),
+    ),
+    "1025": (
+        "unreachable",
+        gettext_lazy("The request did not reach the phone"),
+        gettext_lazy(
+            "M-Pesa could not show the request. Nothing was taken. Check the signal and try again."
+        ),
+    ),
+    "9999": (
+        "unreachable",
+        gettext_lazy("The request did not reach the phone"),
+        gettext_lazy(
+            "M-Pesa could not show the request. Nothing was taken. Check the signal and try again."
+        ),
+    ),
+    "1031": (
+        "cancelled",
+        gettext_lazy("You cancelled it"),
+        gettext_lazy("Nothing was taken. You can pay again when you like."),
+    ),
+    "1032": (
+        "cancelled",
+        gettext_lazy("You cancelled it"),
+        gettext_lazy("Nothing was taken. You can pay again when you like."),
+    ),
+    "1037": (
+        "unreachable",
+        gettext_lazy("The phone did not answer"),
+        gettext_lazy(
+            "The phone was off, without signal, or did not answer. Nothing was taken. Wake it and try again."
+        ),
+    ),
+    "2001": (
+        "wrong_pin",
+        gettext_lazy("Wrong PIN"),
+        gettext_lazy(
+            "M-Pesa did not accept the PIN. Nothing was taken. Try again with the right PIN."
+        ),
+    ),
+    "2028": (
+        "failed",
+        gettext_lazy("The shop's M-Pesa is not set up right"),
+        gettext_lazy(
+            "Nothing was taken. The shop has been told. Ask on WhatsApp for another way to pay."
+        ),
+    ),
+    "SFC_IC0003": (
+        "failed",
+        gettext_lazy("The shop's M-Pesa is not set up right"),
+        gettext_lazy(
+            "Nothing was taken. The shop has been told. Ask on WhatsApp for another way to pay."
+        ),
+    ),
+    "8006": (
+        "wrong_pin",
+        gettext_lazy("PIN locked"),
+        gettext_lazy(
+            "M-Pesa has locked the PIN after too many tries. Call 100 to unlock it, or pay from another number."
+        ),
+    ),
+    "unreached": (
+        "failed",
+        gettext_lazy("M-Pesa could not be reached"),
+        gettext_lazy(
+            "We could not reach M-Pesa, so no request was sent and nothing was taken. Try again in a minute."
+        ),
+    ),
+    "500.001.1001": (
+        "failed",
+        gettext_lazy("M-Pesa did not take the request"),
+        gettext_lazy(
+            "No request was sent to the phone and nothing was taken. Wait a minute, then try again."
+        ),
+    ),
 }
-OTHER_FAILURE = ("failed", gettext_lazy("Not completed"), gettext_lazy("M-Pesa says the payment was not completed. Try again, or ask the shop on WhatsApp."))
+OTHER_FAILURE = (
+    "failed",
+    gettext_lazy("Not completed"),
+    gettext_lazy(
+        "M-Pesa says the payment was not completed. Try again, or ask the shop on WhatsApp."
+    ),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +207,15 @@ class PaymentView:
     @property
     def etag(self) -> str:
         """Changes when anything a person can see changes."""
-        seen = (self.kind, self.seconds_left, self.can_retry, self.retry_after_seconds, self.receipt,
-                self.masked_phone, self.poll_seconds)
+        seen = (
+            self.kind,
+            self.seconds_left,
+            self.can_retry,
+            self.retry_after_seconds,
+            self.receipt,
+            self.masked_phone,
+            self.poll_seconds,
+        )
         return hashlib.sha256(repr(seen).encode()).hexdigest()[:20]
 
 
@@ -110,63 +233,128 @@ def payment_view(session: Session, order: Order, now: datetime) -> PaymentView:
     return _settled_view(order, attempt, base) or _open_view(order, attempt, now, base)
 
 
-def _settled_view(order: Order, attempt: PaymentAttempt | None, base: dict) -> PaymentView | None:  # type: ignore[type-arg]
+def _settled_view(
+    order: Order, attempt: PaymentAttempt | None, base: dict[str, Any]
+) -> PaymentView | None:
     if order.payment_method == "on_delivery" and order.status != OrderStatus.CANCELLED:
-        return PaymentView(**base, kind="pay_on_delivery", title=_("You pay on delivery"),
-                           sentence=_("The shop has your order. You pay when it arrives."),
-                           stage=3, stage_words=_stages(3, _("Ordered"), _("Accepted"), _("Pay at the door")), is_final=True)
+        return PaymentView(
+            **base,
+            kind="pay_on_delivery",
+            title=_("You pay on delivery"),
+            sentence=_("The shop has your order. You pay when it arrives."),
+            stage=3,
+            stage_words=(_("Ordered"), _("Accepted"), _("Pay at the door")),
+            is_final=True,
+        )
     if order.status == OrderStatus.CANCELLED:
         paid = attempt is not None and attempt.status == AttemptStatus.SUCCEEDED
-        return PaymentView(**base, kind="order_cancelled", title=_("This order was cancelled"),
-                           sentence=_("Your money arrived after that. The shop will send it back or call you.") if paid
-                           else _("Nothing was taken."),
-                           stage=3, stage_words=_stages(3, _("Sent"), _("On your phone"), _("Cancelled")), is_final=True,
-                           receipt=attempt.receipt if paid and attempt else None)
+        return PaymentView(
+            **base,
+            kind="order_cancelled",
+            title=_("This order was cancelled"),
+            sentence=_("Your money arrived after that. The shop will send it back or call you.")
+            if paid
+            else _("Nothing was taken."),
+            stage=3,
+            stage_words=(_("Sent"), _("On your phone"), _("Cancelled")),
+            is_final=True,
+            receipt=attempt.receipt if paid and attempt else None,
+        )
     if order.status != OrderStatus.PENDING_PAYMENT:
-        return PaymentView(**base, kind="paid", title=_("Paid"), sentence=_("The shop has your money and is packing."),
-                           stage=3, stage_words=_stages(3, _("Sent"), _("PIN entered"), _("Paid")), is_final=True,
-                           receipt=attempt.receipt if attempt else None)
+        return PaymentView(
+            **base,
+            kind="paid",
+            title=_("Paid"),
+            sentence=_("The shop has your money and is packing."),
+            stage=3,
+            stage_words=(_("Sent"), _("PIN entered"), _("Paid")),
+            is_final=True,
+            receipt=attempt.receipt if attempt else None,
+        )
     return None
 
 
-def _open_view(order: Order, attempt: PaymentAttempt | None, now: datetime, base: dict) -> PaymentView:  # type: ignore[type-arg]
+def _open_view(
+    order: Order, attempt: PaymentAttempt | None, now: datetime, base: dict[str, Any]
+) -> PaymentView:
     if attempt is None:
-        return PaymentView(**base, kind="not_started", title=_("Not paid yet"), sentence=_("Nothing was taken."),
-                           stage=1, stage_words=_stages(1, _("Not sent"), _("On your phone"), _("Paid")), can_retry=True,
-                           retry_after_seconds=0)
+        return PaymentView(
+            **base,
+            kind="not_started",
+            title=_("Not paid yet"),
+            sentence=_("Nothing was taken."),
+            stage=1,
+            stage_words=(_("Not sent"), _("On your phone"), _("Paid")),
+            can_retry=True,
+            retry_after_seconds=0,
+        )
     wait = seconds_until_retry(attempt, now)
     age = (now - (attempt.sent_at or attempt.created_at)).total_seconds()
-    live = base | {"retry_after_seconds": wait, "can_retry": wait == 0, "poll_seconds": _poll_after(age)}
+    live = base | {
+        "retry_after_seconds": wait,
+        "can_retry": wait == 0,
+        "poll_seconds": _poll_after(age),
+    }
     if attempt.is_paid_but_unconfirmed:
-        return PaymentView(**live, kind="confirming", title=_("Confirming with M-Pesa"),
-                           sentence=_("Your payment was received. We are confirming it. Please do not pay again."),
-                           stage=2, stage_words=_stages(2, _("Sent"), _("PIN entered"), _("Confirming")))
+        return PaymentView(
+            **live,
+            kind="confirming",
+            title=_("Confirming with M-Pesa"),
+            sentence=_("Your payment was received. We are confirming it. Please do not pay again."),
+            stage=2,
+            stage_words=(_("Sent"), _("PIN entered"), _("Confirming")),
+        )
     match attempt.status:
         case AttemptStatus.CREATED | AttemptStatus.SENDING:
-            return PaymentView(**live, kind="sending", title=_("Sending it to your phone"),
-                               sentence=_("Keep the phone near and unlocked."),
-                               stage=1, stage_words=_stages(1, _("Sending"), _("On your phone"), _("Paid")))
-        case AttemptStatus.AWAITING_CUSTOMER if attempt.prompt_ends_at is not None and attempt.prompt_ends_at > now:
-            return PaymentView(**live, kind="on_phone", title=_("Enter your M-Pesa PIN"),
-                               sentence=_("On your phone only. Never type it on a page."),
-                               seconds_left=ceil((attempt.prompt_ends_at - now).total_seconds()),
-                               stage=2, stage_words=_stages(2, _("Sent"), _("On your phone"), _("Paid")))
+            return PaymentView(
+                **live,
+                kind="sending",
+                title=_("Sending it to your phone"),
+                sentence=_("Keep the phone near and unlocked."),
+                stage=1,
+                stage_words=(_("Sending"), _("On your phone"), _("Paid")),
+            )
+        case AttemptStatus.AWAITING_CUSTOMER if (
+            attempt.prompt_ends_at is not None and attempt.prompt_ends_at > now
+        ):
+            return PaymentView(
+                **live,
+                kind="on_phone",
+                title=_("Enter your M-Pesa PIN"),
+                sentence=_("On your phone only. Never type it on a page."),
+                seconds_left=ceil((attempt.prompt_ends_at - now).total_seconds()),
+                stage=2,
+                stage_words=(_("Sent"), _("On your phone"), _("Paid")),
+            )
         case AttemptStatus.AWAITING_CUSTOMER | AttemptStatus.UNKNOWN:
             sentence = _("We do not know yet whether it was paid. Please do not approve twice.")
-            return PaymentView(**live, kind="checking", title=_("Checking with M-Pesa"), sentence=sentence,
-                               stage=2, stage_words=_stages(2, _("Sent"), _("Checking"), _("Paid")))
+            return PaymentView(
+                **live,
+                kind="checking",
+                title=_("Checking with M-Pesa"),
+                sentence=sentence,
+                stage=2,
+                stage_words=(_("Sent"), _("Checking"), _("Paid")),
+            )
         case AttemptStatus.EXPIRED:
-            return PaymentView(**live | {"poll_seconds": None}, kind="expired", title=_("No answer from M-Pesa"),
-                               sentence=_("If money was taken, the shop will see it and this page will say so."),
-                               stage=3, stage_words=_stages(3, _("Sent"), _("No answer"), _("Not paid")))
+            return PaymentView(
+                **live | {"poll_seconds": None},
+                kind="expired",
+                title=_("No answer from M-Pesa"),
+                sentence=_("If money was taken, the shop will see it and this page will say so."),
+                stage=3,
+                stage_words=(_("Sent"), _("No answer"), _("Not paid")),
+            )
         case _:
             kind, title, sentence = ADVICE.get(attempt.result_code or "", OTHER_FAILURE)
-            return PaymentView(**live | {"poll_seconds": None}, kind=kind, title=str(title), sentence=str(sentence),
-                               stage=3, stage_words=_stages(3, _("Sent"), _("On your phone"), _("Not paid")))
-
-
-def _stages(reached: int, first: str, second: str, third: str) -> tuple[str, str, str]:
-    return (first, second, third)
+            return PaymentView(
+                **live | {"poll_seconds": None},
+                kind=kind,
+                title=str(title),
+                sentence=str(sentence),
+                stage=3,
+                stage_words=(_("Sent"), _("On your phone"), _("Not paid")),
+            )
 
 
 def _poll_after(age_seconds: float) -> int | None:

@@ -50,11 +50,19 @@ def save_payment_settings(
     session.add(settings)
     session.flush()
     ask_for(session, Topic.REGISTER_C2B, key=str(settings.id), settings_id=str(settings.id))
-    record(session, "payment_settings.saved", actor=actor, subject=f"payment_settings:{settings.id}", kind=kind)
+    record(
+        session,
+        "payment_settings.saved",
+        actor=actor,
+        subject=f"payment_settings:{settings.id}",
+        kind=kind,
+    )
     return settings
 
 
-def register_c2b(session: Session, settings_id: UUID, *, provider: PaymentProvider, hook_url: str) -> None:
+def register_c2b(
+    session: Session, settings_id: UUID, *, provider: PaymentProvider, hook_url: str
+) -> None:
     """Register this store's confirmation URL, with a secret of its own in the path. Commits.
 
     The secret's hash is stored before the call: a confirmation may come at once.
@@ -66,11 +74,15 @@ def register_c2b(session: Session, settings_id: UUID, *, provider: PaymentProvid
         return
     token = new_token()
     settings.c2b_token_hash = token_hash(token)
-    call = calls.started(session, provider=provider.name, endpoint="register_confirmations", attempt_id=None)
+    call = calls.started(
+        session, provider=provider.name, endpoint="register_confirmations", attempt_id=None
+    )
     session.commit()
     try:
         provider.register_confirmations(
-            confirmation_url=hook_url + token, validation_url=hook_url + token + "/check", on_exchange=call.note
+            confirmation_url=hook_url + token,
+            validation_url=hook_url + token + "/check",
+            on_exchange=call.note,
         )
     except ProviderError as error:
         call.ended(session)

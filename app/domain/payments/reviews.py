@@ -44,7 +44,9 @@ def open_review(
     log.warning("review_opened", kind=kind, subject_id=str(subject_id), next_action=next_action)
 
 
-def close_reviews(session: Session, kinds: set[str], subject_id: UUID, *, resolution: str, by: str) -> None:
+def close_reviews(
+    session: Session, kinds: set[str], subject_id: UUID, *, resolution: str, by: str
+) -> None:
     """Mark open items about one subject as done, because what they waited for has happened."""
     from app.clock import utcnow
 
@@ -56,4 +58,9 @@ def close_reviews(session: Session, kinds: set[str], subject_id: UUID, *, resolu
             ReviewItem.status == "open",
         )
     ):
-        item.status, item.resolution, item.resolved_by, item.resolved_at = "resolved", resolution, by, utcnow()
+        item.status, item.resolution, item.resolved_by, item.resolved_at = (
+            "resolved",
+            resolution,
+            by,
+            utcnow(),
+        )

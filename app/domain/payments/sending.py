@@ -27,7 +27,9 @@ log = get_logger(__name__)
 GIVE_UP_REACHING_SECONDS = 120
 
 
-def send_attempt(session: Session, attempt_id: UUID, *, provider: PaymentProvider, callback_url: str) -> None:
+def send_attempt(
+    session: Session, attempt_id: UUID, *, provider: PaymentProvider, callback_url: str
+) -> None:
     """Ask the provider for the money, at most once per attempt.
 
     Commits twice, on purpose: first to claim the attempt, so that no second worker
@@ -47,7 +49,9 @@ def send_attempt(session: Session, attempt_id: UUID, *, provider: PaymentProvide
         account_reference=attempt.account_reference,
         callback_url=callback_url + attempt.callback_token,
     )
-    call = calls.started(session, provider=provider.name, endpoint="request_payment", attempt_id=attempt_id)
+    call = calls.started(
+        session, provider=provider.name, endpoint="request_payment", attempt_id=attempt_id
+    )
     session.commit()
 
     try:
@@ -79,8 +83,13 @@ def _claim(session: Session, attempt_id: UUID) -> PaymentAttempt | None:
         .returning(PaymentAttempt)
     )
     if claimed is not None:
-        ask_for(session, Topic.CHECK_ATTEMPT, key=f"{attempt_id}:first", attempt_id=str(attempt_id),
-                after_seconds=timings().first_check)
+        ask_for(
+            session,
+            Topic.CHECK_ATTEMPT,
+            key=f"{attempt_id}:first",
+            attempt_id=str(attempt_id),
+            after_seconds=timings().first_check,
+        )
     return claimed
 
 
@@ -116,7 +125,9 @@ def _record(
     session.commit()
 
 
-def _record_unreached(session: Session, attempt_id: UUID, call: calls.Call, error: Unavailable) -> None:
+def _record_unreached(
+    session: Session, attempt_id: UUID, call: calls.Call, error: Unavailable
+) -> None:
     """The request never left: free the attempt for another go, or give up after two minutes."""
     payment = lock_payment(session, attempt_id)
     attempt = payment.attempt

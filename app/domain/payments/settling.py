@@ -35,7 +35,12 @@ log = get_logger("mpesa")
 
 
 def settle(
-    session: Session, attempt_id: UUID, *, confirmed_by: str, receipt: str | None = None, taken_from: str = "mpesa_till"
+    session: Session,
+    attempt_id: UUID,
+    *,
+    confirmed_by: str,
+    receipt: str | None = None,
+    taken_from: str = "mpesa_till",
 ) -> bool:
     """Money for this attempt is in the store's till. Applied once; returns whether this call applied it.
 
@@ -66,7 +71,12 @@ def settle(
         amount_cents=attempt.amount_cents,
         order_status=str(order.status),
     )
-    log.info("attempt_settled", attempt_id=str(attempt.id), order_id=str(order.id), confirmed_by=confirmed_by)
+    log.info(
+        "attempt_settled",
+        attempt_id=str(attempt.id),
+        order_id=str(order.id),
+        confirmed_by=confirmed_by,
+    )
     return True
 
 
@@ -83,7 +93,9 @@ def _pay_order(
         order.cancelled_at = now
         intent.move_to(IntentStatus.CANCELED)
         note(session, order, "cancelled", reason="sold_out")
-        _credit(session, order, attempt, taken_from, review="late_money_sold_out", next_action="refund")
+        _credit(
+            session, order, attempt, taken_from, review="late_money_sold_out", next_action="refund"
+        )
         return
     stock.consume_hold(session, order)
     intent.move_to(IntentStatus.SUCCEEDED)
@@ -93,7 +105,7 @@ def _pay_order(
     post(session, "mpesa_payment", attempt.id, entries)
     order.move_to(OrderStatus.PAID)
     order.paid_at = now
-    _empty_cart(session, order)
+    empty_cart(session, order)
     note(session, order, "paid", channel="mpesa", amount_cents=attempt.amount_cents)
     tell_customer(session, order, "receipt", receipt=attempt.receipt or "")
 
@@ -112,14 +124,22 @@ def _owe_back(session: Session, order: Order, attempt: PaymentAttempt, taken_fro
     """Money the order cannot use: it came twice, or after the order was cancelled."""
     if order.status == OrderStatus.CANCELLED:
         note(session, order, "paid_late", channel="mpesa", amount_cents=attempt.amount_cents)
-        _credit(session, order, attempt, taken_from, review="late_money", next_action="honour_or_refund")
+        _credit(
+            session, order, attempt, taken_from, review="late_money", next_action="honour_or_refund"
+        )
     else:
         note(session, order, "paid_twice", channel="mpesa", amount_cents=attempt.amount_cents)
         _credit(session, order, attempt, taken_from, review="paid_twice", next_action="refund")
 
 
 def _credit(
-    session: Session, order: Order, attempt: PaymentAttempt, taken_from: str, *, review: str, next_action: str
+    session: Session,
+    order: Order,
+    attempt: PaymentAttempt,
+    taken_from: str,
+    *,
+    review: str,
+    next_action: str,
 ) -> None:
     post(
         session,
@@ -158,13 +178,15 @@ def _keep_receipt(session: Session, attempt: PaymentAttempt, receipt: str | None
         )
 
 
-def _empty_cart(session: Session, order: Order) -> None:
-    """The cart was kept until the money came; now it has done its work."""
+def empty_cart(session: Session, order: Order) -> None:
+    """Take what was ordered out of its cart, which was kept until the money came."""
     if order.cart_id is None:
         return
     bought = {line.variant_id: line.quantity for line in order.lines}
     for line in session.scalars(
-        select(CartLine).where(CartLine.store_id == bound_store(), CartLine.cart_id == order.cart_id)
+        select(CartLine).where(
+            CartLine.store_id == bound_store(), CartLine.cart_id == order.cart_id
+        )
     ):
         # What was added since the order was placed stays.
         left = line.quantity - bought.get(line.variant_id, 0)

@@ -23,7 +23,9 @@ class Store(Base):
     prompt_name: Mapped[str] = mapped_column(default="")  # as M-Pesa will show it
     code_prefix: Mapped[str] = mapped_column(default="DK")
     place: Mapped[str] = mapped_column(default="")
-    opening_hours: Mapped[dict[str, Any]] = mapped_column(default=dict)  # {"mon": ["08:00", "19:00"], …}
+    opening_hours: Mapped[dict[str, Any]] = mapped_column(
+        default=dict
+    )  # {"mon": ["08:00", "19:00"], …}
     phone: Mapped[str] = mapped_column(default="")  # the store's own public number, E.164
     whatsapp: Mapped[str] = mapped_column(default="")
     colour_hue: Mapped[int] = mapped_column(default=262)

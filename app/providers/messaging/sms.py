@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import httpx
 
@@ -18,7 +19,9 @@ TAKEN = {100, 101, 102}  # processed, sent, queued
 class AfricasTalking:
     name = NAME
 
-    def __init__(self, http: httpx.Client, *, base_url: str, username: str, api_key: str, sender: str = "") -> None:
+    def __init__(
+        self, http: httpx.Client, *, base_url: str, username: str, api_key: str, sender: str = ""
+    ) -> None:
         self.http = http
         self.base_url = base_url.rstrip("/")
         self.username = username
@@ -41,7 +44,10 @@ class AfricasTalking:
         match json_or_none(response):
             case {"SMSMessageData": {"Recipients": [{"statusCode": int(code), **recipient}, *_]}}:
                 if code in TAKEN:
-                    return Sent(provider_ref=str(recipient.get("messageId", "")), cost_cents=_cost(recipient))
+                    return Sent(
+                        provider_ref=str(recipient.get("messageId", "")),
+                        cost_cents=_cost(recipient),
+                    )
                 raise Refused(NAME, str(recipient.get("status", "refused")), code=str(code))
             case _ if response.status_code >= 400:
                 raise Refused(NAME, f"HTTP {response.status_code}", code=str(response.status_code))
@@ -49,7 +55,7 @@ class AfricasTalking:
                 raise OutcomeUnknown(NAME, "unexpected answer")
 
 
-def _cost(recipient: dict[str, object]) -> int:
+def _cost(recipient: dict[Any, object]) -> int:
     """``KES 0.8000`` in cents, rounded up so that the month's cost is never understated."""
     try:
         shillings = Decimal(str(recipient.get("cost", "0")).replace("KES", "").strip() or "0")

@@ -16,7 +16,9 @@ BUSY = {4, 80007, 130429, 131048, 131056}
 class WhatsApp:
     name = NAME
 
-    def __init__(self, http: httpx.Client, *, base_url: str, phone_number_id: str, token: str) -> None:
+    def __init__(
+        self, http: httpx.Client, *, base_url: str, phone_number_id: str, token: str
+    ) -> None:
         self.http = http
         self.base_url = base_url.rstrip("/")
         self.phone_number_id = phone_number_id
@@ -34,7 +36,9 @@ class WhatsApp:
         }
         url = f"{self.base_url}/{VERSION}/{self.phone_number_id}/messages"
         with translating_errors(NAME):
-            response = self.http.post(url, json=body, headers={"Authorization": f"Bearer {self.token}"})
+            response = self.http.post(
+                url, json=body, headers={"Authorization": f"Bearer {self.token}"}
+            )
             response.read()
         match json_or_none(response):
             case {"messages": [{"id": str(wamid)}, *_]} if response.status_code == 200:

@@ -58,7 +58,11 @@ class PaymentProvider(Protocol):
         ...
 
     def register_confirmations(
-        self, *, confirmation_url: str, validation_url: str, on_exchange: OnExchange = ignore_exchange
+        self,
+        *,
+        confirmation_url: str,
+        validation_url: str,
+        on_exchange: OnExchange = ignore_exchange,
     ) -> None:
         """Ask to be told of money that arrives by itself. Raises Refused, Unavailable or OutcomeUnknown."""
         ...

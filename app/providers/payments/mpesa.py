@@ -20,7 +20,13 @@ from app.clock import NAIROBI
 from app.money import whole_shillings
 from app.phones import masked
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
-from app.providers.http import Exchange, OnExchange, ignore_exchange, json_or_none, translating_errors
+from app.providers.http import (
+    Exchange,
+    OnExchange,
+    ignore_exchange,
+    json_or_none,
+    translating_errors,
+)
 from app.providers.payments import PaymentAccepted, PaymentRequest, PaymentStatus, Verdict
 
 NAME = "mpesa"
@@ -84,7 +90,9 @@ class Mpesa:
         """Send the STK push. There is no idempotency key: a doubtful answer must not be resent."""
         msisdn = request.phone.removeprefix("+")
         body = self._signed() | {
-            "TransactionType": "CustomerBuyGoodsOnline" if self.keys.till else "CustomerPayBillOnline",
+            "TransactionType": "CustomerBuyGoodsOnline"
+            if self.keys.till
+            else "CustomerPayBillOnline",
             "Amount": whole_shillings(request.amount_cents),
             "PartyA": msisdn,
             "PartyB": self.keys.till or self.keys.shortcode,
@@ -95,7 +103,11 @@ class Mpesa:
         }
         answer = self._call(STK_PUSH, body, on_exchange, moves_money=True)
         match answer:
-            case {"ResponseCode": "0" | 0, "CheckoutRequestID": str(checkout), "MerchantRequestID": str(merchant)}:
+            case {
+                "ResponseCode": "0" | 0,
+                "CheckoutRequestID": str(checkout),
+                "MerchantRequestID": str(merchant),
+            }:
                 return PaymentAccepted(checkout_request_id=checkout, merchant_request_id=merchant)
             case {"ResponseCode": code, **rest} if str(code) != "0":
                 raise Refused(NAME, str(rest.get("ResponseDescription", "refused")), code=str(code))
@@ -121,7 +133,11 @@ class Mpesa:
         return PaymentStatus(verdict=verdict, result_code=str(code), result_text=text)
 
     def register_confirmations(
-        self, *, confirmation_url: str, validation_url: str, on_exchange: OnExchange = ignore_exchange
+        self,
+        *,
+        confirmation_url: str,
+        validation_url: str,
+        on_exchange: OnExchange = ignore_exchange,
     ) -> None:
         """Register the C2B URLs. Already registered is as good as registered now."""
         body = {
@@ -184,9 +200,9 @@ class Mpesa:
         exchange.response = mask_response(answer)
         if response.status_code == 200 and isinstance(answer, dict) and "errorCode" not in answer:
             return answer
-        error = _as_error(response.status_code, answer, moves_money=moves_money)
-        exchange.error = str(error)
-        raise error
+        refusal = _as_error(response.status_code, answer, moves_money=moves_money)
+        exchange.error = str(refusal)
+        raise refusal
 
     @property
     def _token_key(self) -> str:
@@ -207,12 +223,18 @@ class Mpesa:
             raise Unavailable(NAME, f"no access token: {error.reason}", code="token") from error
         answer = json_or_none(response)
         match answer:
-            case {"access_token": str(token), "expires_in": lifetime} if response.status_code == 200:
+            case {"access_token": str(token), "expires_in": lifetime} if (
+                response.status_code == 200
+            ):
                 seconds = int(str(lifetime)) if str(lifetime).isdecimal() else 600
-                self.tokens.put(self._token_key, token, seconds=max(1, seconds - TOKEN_MARGIN_SECONDS))
+                self.tokens.put(
+                    self._token_key, token, seconds=max(1, seconds - TOKEN_MARGIN_SECONDS)
+                )
                 return token
             case _:
-                raise Unavailable(NAME, f"no access token: HTTP {response.status_code}", code="token")
+                raise Unavailable(
+                    NAME, f"no access token: HTTP {response.status_code}", code="token"
+                )
 
 
 class _StaleToken(Exception):
@@ -235,7 +257,7 @@ def _as_error(status: int, answer: Any, *, moves_money: bool) -> Exception:
         return _StaleToken(code)
     if status in (403, 429) or code in BUSY or "ratelimit" in code or "quota" in code.lower():
         return Unavailable(NAME, text, code=code or str(status))
-    if 500 <= status:
+    if status >= 500:
         # These three are clear answers in spite of their status: nothing was sent to a phone.
         clear = ("Merchant does not exist", "Wrong credentials", "Unable to lock subscriber")
         if any(words in text for words in clear) or not moves_money:
@@ -283,7 +305,11 @@ class Confirmation:
 def read_stk_callback(payload: Any) -> StkResult:
     """Read an STK callback. Raises Unreadable."""
     match payload:
-        case {"Body": {"stkCallback": {"CheckoutRequestID": str(checkout), "ResultCode": code} as result}}:
+        case {
+            "Body": {
+                "stkCallback": {"CheckoutRequestID": str(checkout), "ResultCode": code} as result
+            }
+        }:
             items = _items(result.get("CallbackMetadata"))
             return StkResult(
                 merchant_request_id=str(result.get("MerchantRequestID", "")),
@@ -308,9 +334,13 @@ def read_confirmation(payload: Any) -> Confirmation:
     return Confirmation(
         receipt=receipt,
         amount_cents=amount,
-        reference="".join(c for c in str(payload.get("BillRefNumber", "")).upper() if c.isascii() and c.isalnum())[:20],
+        reference="".join(
+            c for c in str(payload.get("BillRefNumber", "")).upper() if c.isascii() and c.isalnum()
+        )[:20],
         shortcode=str(payload.get("BusinessShortCode", "")),
-        payer=" ".join(str(payload.get(part) or "") for part in ("FirstName", "MiddleName", "LastName")).split("  ")[0],
+        payer=" ".join(
+            str(payload.get(part) or "") for part in ("FirstName", "MiddleName", "LastName")
+        ).split("  ")[0],
     )
 
 
@@ -329,7 +359,11 @@ def _cents(value: Any) -> int | None:
         cents = Decimal(str(value)) * 100
     except InvalidOperation:
         return None
-    return int(cents) if cents.is_finite() and cents == cents.to_integral_value() and abs(cents) < 10**12 else None
+    return (
+        int(cents)
+        if cents.is_finite() and cents == cents.to_integral_value() and abs(cents) < 10**12
+        else None
+    )
 
 
 def _receipt(value: Any) -> str | None:

@@ -61,7 +61,12 @@ def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
         kind = "stk" if found.attempt_id else c2b_kind
         listed = request.remote_addr in current_app.config["SETTINGS"].provider_ips
         store_callback(
-            db.session(), kind, body, attempt_id=found.attempt_id, source_ip=request.remote_addr or "", is_listed_ip=listed
+            db.session(),
+            kind,
+            body,
+            attempt_id=found.attempt_id,
+            source_ip=request.remote_addr or "",
+            is_listed_ip=listed,
         )
         db.session.commit()
     except SQLAlchemyError as error:

@@ -24,10 +24,17 @@ BROWSER = new_token()
 def send(session: Session, *, browser: str = BROWSER, phone: str = PHONE, **facts: object) -> str:
     """Ask for a code and read it from the SMS."""
     request_code(
-        session, phone=phone, purpose="test", browser=browser, language="en", **facts  # type: ignore[arg-type]
+        session,
+        phone=phone,
+        purpose="test",
+        browser=browser,
+        language="en",
+        **facts,  # type: ignore[arg-type]
     )
     message = session.scalars(
-        select(Message).where(Message.kind == "otp").order_by(Message.created_at.desc(), Message.id.desc())
+        select(Message)
+        .where(Message.kind == "otp")
+        .order_by(Message.created_at.desc(), Message.id.desc())
     ).first()
     assert message is not None
     found = re.search(r"\b[0-9]{6}\b", message.body)

@@ -68,7 +68,9 @@ def test_every_sign_in_gets_a_token_of_its_own(person: UUID) -> None:
 @pytest.mark.parametrize(
     "moments",
     [
-        pytest.param({"seen_at": timedelta(hours=12, minutes=1)}, id="twelve hours without a click"),
+        pytest.param(
+            {"seen_at": timedelta(hours=12, minutes=1)}, id="twelve hours without a click"
+        ),
         pytest.param({"expires_at": timedelta(seconds=1)}, id="seven days"),
     ],
 )

@@ -119,7 +119,9 @@ def visitor(app: Flask, store: Store) -> Desk:
 def sign_in(app: Flask, store: Store) -> Callable[..., Desk]:
     """Sign in somebody with a role in our store, or in another one."""
 
-    def signed_in(role: str = "owner", *, where: Store = store, name: str = "", **facts: Any) -> Desk:
+    def signed_in(
+        role: str = "owner", *, where: Store = store, name: str = "", **facts: Any
+    ) -> Desk:
         name = name or f"{role.capitalize()} Wanjiru"
         with platform_session() as session:
             email = f"{secrets.token_hex(6)}@duka.example"

@@ -22,12 +22,7 @@ from tests.builders import make_variant
 from tests.web.backoffice.conftest import Desk
 
 SignIn = Callable[..., Desk]
-SHEET = (
-    "Item,Bei,Qty\n"
-    "Sufuria set,2450,12\n"
-    "=HYPERLINK(1),not a price,3\n"
-    "Wooden spoon,300,40\n"
-)
+SHEET = "Item,Bei,Qty\nSufuria set,2450,12\n=HYPERLINK(1),not a price,3\nWooden spoon,300,40\n"
 
 
 @pytest.mark.row("N87")
@@ -201,7 +196,11 @@ def test_a_cell_never_starts_a_formula(start: str) -> None:
 
 def test_money_to_settle_has_an_age_a_reason_and_a_step(session: Session, owner: Desk) -> None:
     open_review(
-        session, "unmatched_money", subject_id=new_id(), amount_cents=500_00, next_action="match_or_refund"
+        session,
+        "unmatched_money",
+        subject_id=new_id(),
+        amount_cents=500_00,
+        next_action="match_or_refund",
     )
     session.commit()
 
@@ -236,7 +235,8 @@ def test_an_altered_entry_is_reported(
     with psycopg.connect(database.superuser) as superuser:  # type: ignore[attr-defined]
         superuser.execute("SET session_replication_role = replica")
         superuser.execute(
-            "UPDATE app.audit_log SET actor = 'somebody else' WHERE store_id = %s AND action = 'price.changed'",
+            "UPDATE app.audit_log SET actor = 'somebody else'"
+            " WHERE store_id = %s AND action = 'price.changed'",
             (store.id,),  # type: ignore[attr-defined]
         )
 
@@ -259,13 +259,23 @@ def test_today_opens_on_numbers_and_what_waits(session: Session, owner: Desk) ->
 @pytest.mark.parametrize(
     "path",
     [
-        "/dash/<store>/", "/dash/<store>/areas/", "/dash/<store>/products/", "/dash/<store>/import/",
-        "/dash/<store>/audit/", "/dash/<store>/reviews/", "/staff/<store>/orders/",
-        "/staff/<store>/dispatch/", "/staff/<store>/run/", "/staff/<store>/more", "/staff/<store>/keys",
+        "/dash/<store>/",
+        "/dash/<store>/areas/",
+        "/dash/<store>/products/",
+        "/dash/<store>/import/",
+        "/dash/<store>/audit/",
+        "/dash/<store>/reviews/",
+        "/staff/<store>/orders/",
+        "/staff/<store>/dispatch/",
+        "/staff/<store>/run/",
+        "/staff/<store>/more",
+        "/staff/<store>/keys",
         "/staff/<store>/dispatch/sheet",
     ],
 )
-def test_every_page_of_a_brand_new_store_says_something_true(owner: Desk, visitor: Desk, path: str) -> None:
+def test_every_page_of_a_brand_new_store_says_something_true(
+    owner: Desk, visitor: Desk, path: str
+) -> None:
     page = owner.read(path)
 
     assert "<h1" in page

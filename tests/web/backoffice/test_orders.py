@@ -105,7 +105,9 @@ def test_a_forbidden_move_changes_nothing_and_says_why(session: Session, owner: 
 def test_the_second_at_one_order_sees_what_the_first_did(session: Session, sign_in: SignIn) -> None:
     order = paid_order(session)
     achieng, brian = sign_in("packer", name="Achieng"), sign_in("packer", name="Brian")
-    theirs = {desk.name: desk.form(desk.read(BOARD), f"{order.id}/pack") for desk in (achieng, brian)}
+    theirs = {
+        desk.name: desk.form(desk.read(BOARD), f"{order.id}/pack") for desk in (achieng, brian)
+    }
 
     path, fields = theirs["Achieng"]
     achieng.client.post(path, data=fields)
@@ -211,7 +213,9 @@ def test_cancelling_a_paid_order_returns_goods_and_owes_the_money(
     assert (item.kind, item.amount_cents, item.status) == ("refund_due", order.total_cents, "open")
     books = dict(
         session.execute(
-            select(LedgerEntry.account, func.sum(LedgerEntry.amount_cents)).group_by(LedgerEntry.account)
+            select(LedgerEntry.account, func.sum(LedgerEntry.amount_cents)).group_by(
+                LedgerEntry.account
+            )
         ).all()
     )
     assert {k: v for k, v in books.items() if v} == {
@@ -227,7 +231,9 @@ def test_cancelling_a_paid_order_returns_goods_and_owes_the_money(
     assert "Nothing is owed either way" in owner.read(address(order))
 
 
-def test_cancelling_an_unpaid_order_only_lets_go_of_the_goods(session: Session, owner: Desk) -> None:
+def test_cancelling_an_unpaid_order_only_lets_go_of_the_goods(
+    session: Session, owner: Desk
+) -> None:
     variant = make_variant(session, stock=4)
     order = make_order(session, make_cart(session, variant, quantity=2))
     session.commit()
@@ -350,7 +356,9 @@ def test_thirty_orders_are_given_out_area_by_area_in_few_steps(
     assert {order.status for order in orders} == {OrderStatus.DISPATCHED}
 
 
-def test_a_rider_sees_and_delivers_only_their_own(session: Session, sign_in: SignIn, owner: Desk) -> None:
+def test_a_rider_sees_and_delivers_only_their_own(
+    session: Session, sign_in: SignIn, owner: Desk
+) -> None:
     mine, other = paid_order(session), paid_order(session)
     rider = add_rider(session, name="Juma Hassan", actor="test", phone="+254722000111")
     session.commit()

@@ -73,9 +73,7 @@ def test_signing_in_by_email_and_password(session: Session, store: Store, visito
     wrong = visitor.press(page, "/sign-in/password", {"email": email, "password": "not this one"})
     assert wrong.status_code == 422
     assert "do not belong together" in wrong.text
-    right = visitor.press(
-        page, "/sign-in/password", {"email": email.upper(), "password": password}
-    )
+    right = visitor.press(page, "/sign-in/password", {"email": email.upper(), "password": password})
     assert right.status_code == 303
     assert visitor.get("/dash/<store>/").status_code == 200
 

@@ -113,8 +113,8 @@ def test_the_page_names_tests_and_stand_ins(app: Flask, checkout: Path) -> None:
 
     assert done.exit_code == 0, done.output
     page = (checkout / "docs" / "capabilities.md").read_text()
-    assert "| W6 | Walls | done | `test_it walls` | our own |" in page
-    assert "| N15 | Many | first cut | `test_it many`<br>`test_it walls` |  |" in page
+    assert "| W6 | Walls | done | `test it walls` | our own |" in page
+    assert "| N15 | Many | first cut | `test it many`<br>`test it walls` |  |" in page
 
 
 def test_a_row_that_the_feature_list_does_not_have_is_refused(app: Flask, checkout: Path) -> None:

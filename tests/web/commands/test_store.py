@@ -15,7 +15,6 @@ from app.db.tenancy import inside_store
 from app.domain.people.models import Membership, Person
 from app.domain.people.signing_in import person_with_password
 from app.domain.stores.models import Store
-from tests.conftest import store_client
 
 
 def run(app: Flask, *words: str, typed: str | None = None) -> tuple[int, str]:
@@ -39,7 +38,7 @@ def test_a_new_store_answers_on_its_own_host_and_is_kept_up(app: Flask, slug: st
     with platform_session() as session:
         store = session.scalars(select(Store).where(Store.slug == slug)).one()
         session.expunge(store)
-    page = store_client(app, store).get("/")
+    page = app.test_client().get("/", base_url=f"https://{slug}.localhost:8000")
     assert page.status_code == 200
     assert "Duka Jipya" in page.text
     with app.app_context(), inside_store(store.id):

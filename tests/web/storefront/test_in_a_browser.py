@@ -1,0 +1,132 @@
+"""What only a browser can show: what fits the first view, what is fetched, what script does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
+
+from app.domain.catalog.actions import NewPicture, NewVariant
+from app.domain.delivery.actions import serve_area
+from app.domain.media.actions import store_picture
+from app.domain.stores.models import Store
+from config import Settings
+from tests.builders import make_product
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def port(app: Flask) -> Iterator[int]:
+    """The app behind a real socket."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join(timeout=5)
+    server.server_close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """A phone, 360 by 640."""
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 640}, device_scale_factor=2, locale="en-KE"
+    )
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def address(session: Session, store: Store, settings: Settings, port: int) -> str:
+    """A product with two colours and a photo of each."""
+    host = f"http://{store.slug}.localhost:{port}"
+    pictures = []
+    for colour in ("black", "red"):
+        photo = Image.new("RGB", (1500, 1500), (226, 240, 234))
+        ImageDraw.Draw(photo).ellipse((300, 300, 1200, 1200), fill=colour)
+        stored = store_picture(photo, media_dir=settings.media_dir)
+        pictures.append(NewPicture(stored=stored, option_value=colour.title()))
+    product = make_product(
+        session,
+        name="Digital sport watch, 50 m water resistant",
+        options=["Colour"],
+        pictures=pictures,
+        variants=[
+            NewVariant(sku="W-B", price_cents=1_850_00, options=["Black"], stock=7),
+            NewVariant(sku="W-R", price_cents=1_950_00, options=["Red"], stock=0),
+        ],
+    )
+    serve_area(session, "kilimani", actor="test", fee_cents=250_00)
+    slug = product.slug
+    session.commit()
+    return f"{host}/p/{slug}"
+
+
+@pytest.mark.row("N36", "N37")
+def test_add_to_cart_is_in_the_first_view_and_the_large_photo_waits_for_a_tap(
+    page: Page, address: str
+) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url))
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    button = page.get_by_role("button", name="Add to cart")
+    box = button.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 640
+    assert box["height"] >= 44
+    assert not any(url.endswith("-1440.webp") for url in fetched)
+    large = page.get_by_role("link", name="Large").first
+    expect(large).to_contain_text("KB")
+    large.click()
+    page.wait_for_url("**-1440.webp")
+
+
+@pytest.mark.row("N39")
+def test_a_tap_on_a_variant_changes_photo_price_and_stock_at_once(page: Page, address: str) -> None:
+    page.goto(address)
+    page.get_by_role("radio", name="Red").check(force=True)
+    expect(page.locator("#price")).to_contain_text("1,950")
+    expect(page.locator("#stock")).to_have_text("Sold out")
+    expect(page.locator("#add")).to_be_disabled()
+    expect(page.locator("#shot-2")).to_be_in_viewport()
+    page.get_by_role("radio", name="Black").check(force=True)
+    expect(page.locator("#add")).to_be_enabled()
+
+
+@pytest.mark.row("N43", "W15")
+def test_buying_with_script_is_one_swap_each_and_ends_on_the_exact_total(
+    page: Page, address: str
+) -> None:
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(address)
+    page.get_by_role("button", name="Add to cart").click()
+    expect(page.locator("#added")).to_contain_text("Added")
+    expect(page.locator("#cart-count").first).to_contain_text("1")
+    page.get_by_role("link", name="View cart").click()
+    page.get_by_role("button", name="One more").click()
+    expect(page.locator("#cart-panel output")).to_have_text("2")
+    page.get_by_role("link", name="Check out").click()
+    page.locator("#area").select_option("kilimani")
+    expect(page.locator("#pay")).to_contain_text("3,950")
+    expect(page.locator("#area-note")).to_contain_text("250")
+    assert problems == []
+
+
+@pytest.mark.parametrize("path", ["/", "/search", "/cart", "/deliver-to", "/me", "product"])
+def test_nothing_scrolls_sideways_at_320(page: Page, address: str, path: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(address if path == "product" else address.partition("/p/")[0] + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
