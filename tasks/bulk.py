@@ -9,6 +9,8 @@ from app import addresses
 from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.insights.actions import look_for_nudges as look
+from app.domain.people.limits import sweep_tries
+from app.domain.people.otp import sweep_codes
 from app.domain.seo.actions import write_sitemap as write
 from app.domain.stores.models import Domain, Store
 from app.jobs import Topic
@@ -41,9 +43,9 @@ def look_for_nudges(session: Session) -> None:
 @handles(Topic.SWEEP_OLD_ROWS)
 def sweep_old_rows(session: Session) -> None:
     """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two."""
+    sweep_codes(session)
+    sweep_tries(session)
     for statement in (
-        "DELETE FROM app.otp_codes WHERE store_id = app.store_id() AND expires_at < now() - interval '24 hours'",
-        "DELETE FROM app.rate_counters WHERE store_id = app.store_id() AND at < now() - interval '48 hours'",
         "DELETE FROM app.idempotency_keys WHERE store_id = app.store_id() AND created_at < now() - interval '7 days'",
         "DELETE FROM app.delivery_quotes WHERE store_id = app.store_id() AND created_at < now() - interval '60 days'",
         "DELETE FROM app.carts WHERE store_id = app.store_id() AND updated_at < now() - interval '30 days'",

@@ -36,7 +36,7 @@ def add_limits(app: Flask, settings: Settings) -> None:
     app.config.update(
         RATELIMIT_STORAGE_URI=settings.cache_redis_url,
         RATELIMIT_ENABLED=settings.rate_limits_enabled,
-        RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_HEADERS_ENABLED=False,  # they would overwrite the Retry-After of our own counters
         RATELIMIT_KEY_PREFIX="limit",
         RATELIMIT_STORAGE_OPTIONS={"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     )

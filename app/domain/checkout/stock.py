@@ -72,7 +72,7 @@ def live_hold(session: Session, order_id: UUID) -> dict[UUID, int]:
         )
         .order_by(Reservation.variant_id)
     )
-    return dict(rows.tuples().all())
+    return {row.variant_id: row.quantity for row in rows}
 
 
 def release_hold(session: Session, order: Order) -> bool:

@@ -30,6 +30,9 @@ SENTENCES: dict[str, str] = {
     "cancelled": gettext_noop("Cancelled"),
     "hold_released": gettext_noop("The goods are on sale again until the order is paid"),
     "refund_due": gettext_noop("%(amount)s is owed back to the customer"),
+    "note": gettext_noop("Note: %(text)s"),
+    "rider_removed": gettext_noop("Taken back from the rider"),
+    "payment_checked": gettext_noop("M-Pesa was asked again"),
     "phone_revealed": gettext_noop("Phone number shown to staff"),
 }
 
@@ -65,4 +68,4 @@ def words(event: OrderEvent) -> str:
     sentence = SENTENCES.get(event.kind)
     if sentence is None:
         return event.kind.replace("_", " ").capitalize()
-    return _(sentence) % {"amount": "", "rider": "", **facts}
+    return _(sentence) % {"amount": "", "rider": "", "text": "", **facts}

@@ -17,7 +17,7 @@ def platform_admin() -> None:
 
 
 @platform_admin.command("create")
-@click.option("--email", required=True)
+@click.option("--email", prompt="E-mail")
 @click.option("--name", default="")
 @with_appcontext
 def create(email: str, name: str) -> None:

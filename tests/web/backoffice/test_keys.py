@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,7 +15,7 @@ ORDERS = 30
 
 
 @pytest.fixture
-def desk(chromium: Browser) -> Page:
+def desk(chromium: Browser) -> Iterator[Page]:
     """A till's screen."""
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-KE")
     context.set_default_timeout(10_000)
@@ -38,7 +39,7 @@ def sign_in(page: Page, world: World, shop: Shop) -> str:
 def test_thirty_orders_are_packed_and_given_out_by_keyboard(world: World, desk: Page) -> None:
     shop = world.open_shop(pay_on_delivery=True)
     for _ in range(ORDERS):
-        world.shopper(shop).buy(pay_on_delivery="yes")
+        world.shopper(shop).buy(pay="on_delivery")
     staff = sign_in(desk, world, shop)
     began = time.monotonic()
 
@@ -72,6 +73,6 @@ def test_the_board_shows_a_new_order_by_itself(world: World, desk: Page) -> None
     desk.goto(f"{staff}/orders/")
     expect(desk.locator("#col-to_pack")).to_contain_text("Nothing to pack")
 
-    bought = world.shopper(shop).buy(pay_on_delivery="yes")
+    bought = world.shopper(shop).buy(pay="on_delivery")
 
     expect(desk.locator("#col-to_pack")).to_contain_text(bought.code)
