@@ -34,7 +34,8 @@
   }
 
   // Payment: count the seconds down from what the server said, and speak at 60, 30 and 10.
-  let said, ends;
+  // The server rounds up and we round down: never more than a second beside the truth.
+  let said, ends, shown;
   setInterval(() => {
     const node = $("seconds");
     if (!node) {
@@ -44,8 +45,11 @@
     if (node.dataset.left !== said) {
       said = node.dataset.left;
       ends = Date.now() + said * 1000;
+      shown = null;
     }
-    const left = Math.max(0, Math.ceil((ends - Date.now()) / 1000));
+    const left = Math.max(0, Math.floor((ends - Date.now()) / 1000));
+    if (left === shown) return;
+    shown = left;
     node.textContent = left;
     $("arc").setAttribute("stroke-dasharray", (100 * left) / node.dataset.of + " 100");
     const again = $("again");
@@ -53,5 +57,5 @@
     if (left === 60 || left === 30 || left === 10) {
       $("spoken").textContent = node.dataset.spoken.replace("{n}", left);
     }
-  }, 1000);
+  }, 250);
 })();

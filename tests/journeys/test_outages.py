@@ -93,15 +93,10 @@ def test_a_callback_while_postgres_is_away_is_refused_and_asked_for_later(
 ) -> None:
     purchase = paying(world, shop, after_s=2, c2b="none")
     wait_for("the prompt", lambda: purchase.attempts()[-1]["checkout_request_id"])
-    token = (
-        httpx.get(
-            f"{world.sandbox.base_url}_sim/transactions",
-            params={"reference": purchase.attempts()[-1]["account_reference"]},
-            trust_env=False,
-        )
-        .json()["transactions"][0]["callback_url"]
-        .rsplit("/", 1)[1]
-    )
+    found = world.transactions(reference=purchase.attempts()[-1]["account_reference"])[
+        "transactions"
+    ]
+    token = found[0]["callback_url"].rsplit("/", 1)[1]
     world.stack.stop_postgres()
     answer = httpx.post(
         f"http://127.0.0.1:{world.stack.port}/hooks/pay/{token}",
@@ -156,11 +151,15 @@ def test_messages_wait_for_a_provider_that_is_down(
 
     wait_for("the receipt", lambda: world.outbox(purchase.shopper.phone), seconds=40)
 
-    rows = world.sql(
-        "SELECT status FROM app.messages WHERE order_id = %s AND kind = 'receipt'",
-        purchase.row["id"],
-    )
-    assert [row["status"] for row in rows] == ["sent"]
+    def statuses() -> list[str]:
+        rows = world.sql(
+            "SELECT status FROM app.messages WHERE order_id = %s AND kind = 'receipt'",
+            purchase.row["id"],
+        )
+        return [str(row["status"]) for row in rows]
+
+    wait_for("its final state", lambda: statuses() == ["sent"])
+    assert len(world.outbox(purchase.shopper.phone)) == 1
     everything_agrees()
 
 
@@ -177,6 +176,7 @@ def test_a_refused_whatsapp_falls_back_to_sms_once(
         "the SMS", lambda: [m for m in world.outbox(shopper.phone) if m["channel"] == "sms"]
     )
 
+    wait_for("the SMS's own row", lambda: sms_status(world, purchase) == "sent")
     rows = world.sql(
         "SELECT channel, status, fallback_of, cost_cents FROM app.messages WHERE order_id = %s ORDER BY created_at",
         purchase.row["id"],
@@ -186,6 +186,14 @@ def test_a_refused_whatsapp_falls_back_to_sms_once(
     assert rows[1]["cost_cents"] > 0
     assert len(messages) == 1
     everything_agrees()
+
+
+def sms_status(world: World, purchase: Purchase) -> str:
+    rows = world.sql(
+        "SELECT status FROM app.messages WHERE order_id = %s AND channel = 'sms'",
+        purchase.row["id"],
+    )
+    return str(rows[0]["status"]) if rows else ""
 
 
 def test_one_slow_store_does_not_see_anothers_phone(world: World, shop: Shop) -> None:

@@ -34,6 +34,7 @@ FAST_POLL_SECONDS = 2
 SLOW_POLL_SECONDS = 5
 FAST_POLL_UNTIL = 90
 POLL_UNTIL = 300
+CLOSING_SECONDS = 2  # a result this near the prompt's end may be its closing
 
 # Result codes of M-Pesa and what they mean for a person: kind of panel, title, what to do.
 # Source: mobile money contract 1.5. Codes not listed stay raw in the staff's view.
@@ -174,6 +175,18 @@ ADVICE: dict[str, tuple[str, str, str]] = {
         ),
     ),
 }
+# M-Pesa says 1032 for a prompt that was cancelled and for one that nobody touched until it closed.
+CLOSED_UNTOUCHED = (
+    "expired",
+    gettext_lazy("No PIN was entered"),
+    gettext_lazy(
+        "The request closed on the phone. Nothing was taken. Pay again when the phone is in your hand."
+    ),
+)
+# Where the same phone again cannot help, the one next tap is another phone, or the shop.
+ANOTHER_PHONE_HELPS = frozenset({"4", "8006"})
+ONLY_THE_SHOP_HELPS = frozenset({"2", "3", "8", "2028", "SFC_IC0003"})
+NEVER_SENT = frozenset({"unreached", "500.001.1001"})
 OTHER_FAILURE = (
     "failed",
     gettext_lazy("Not completed"),
@@ -202,6 +215,7 @@ class PaymentView:
     receipt: str | None = None
     is_final: bool = False
     poll_seconds: int | None = None
+    next_tap: str = "same"  # after a failure: same (phone), other (phone), shop
     attempt_status: str = ""
 
     @property
@@ -346,15 +360,48 @@ def _open_view(
                 stage_words=(_("Sent"), _("No answer"), _("Not paid")),
             )
         case _:
-            kind, title, sentence = ADVICE.get(attempt.result_code or "", OTHER_FAILURE)
+            code = attempt.result_code or ""
+            kind, title, sentence = _advice(attempt)
+            # A query's "failed" has been wrong before: while M-Pesa itself is silent, keep looking.
+            is_told = attempt.callback_at is not None or attempt.checkout_request_id is None
             return PaymentView(
-                **live | {"poll_seconds": None},
+                **live
+                | {"poll_seconds": None if is_told or age >= POLL_UNTIL else SLOW_POLL_SECONDS},
                 kind=kind,
                 title=str(title),
                 sentence=str(sentence),
                 stage=3,
-                stage_words=(_("Sent"), _("On your phone"), _("Not paid")),
+                stage_words=_stages_of_failure(kind, code),
+                next_tap="other"
+                if code in ANOTHER_PHONE_HELPS
+                else "shop"
+                if code in ONLY_THE_SHOP_HELPS
+                else "same",
             )
+
+
+def _advice(attempt: PaymentAttempt) -> tuple[str, str, str]:
+    """Kind, title and sentence of a failed attempt."""
+    ends, told = attempt.prompt_ends_at, attempt.callback_at
+    if attempt.result_code == "1032" and (
+        ends is None or told is None or (ends - told).total_seconds() < CLOSING_SECONDS
+    ):
+        return CLOSED_UNTOUCHED  # true of both
+    return ADVICE.get(attempt.result_code or "", OTHER_FAILURE)
+
+
+def _stages_of_failure(kind: str, code: str) -> tuple[str, str, str]:
+    """How far a try came that brought no money."""
+    if code in NEVER_SENT:
+        return _("Not sent"), _("Not on your phone"), _("Not paid")
+    reached = {
+        "cancelled": _("Cancelled"),
+        "wrong_pin": _("PIN refused"),
+        "unreachable": _("No answer") if code == "1037" else _("Not reached"),
+        "expired": _("No answer"),
+        "failed": _("Refused"),
+    }
+    return _("Sent"), reached.get(kind, _("On your phone")), _("Not paid")
 
 
 def _poll_after(age_seconds: float) -> int | None:

@@ -37,10 +37,10 @@ class AfricasTalking:
         with translating_errors(NAME):
             response = self.http.post(self.base_url + SEND, data=form, headers=headers)
             response.read()
+        if response.status_code in (429, 503):  # turned away at the door: nothing was sent
+            raise Unavailable(NAME, f"HTTP {response.status_code}")
         if response.status_code >= 500:
             raise OutcomeUnknown(NAME, f"HTTP {response.status_code}")
-        if response.status_code == 429:
-            raise Unavailable(NAME, "HTTP 429")
         match json_or_none(response):
             case {"SMSMessageData": {"Recipients": [{"statusCode": int(code), **recipient}, *_]}}:
                 if code in TAKEN:

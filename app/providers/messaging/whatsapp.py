@@ -40,6 +40,10 @@ class WhatsApp:
                 url, json=body, headers={"Authorization": f"Bearer {self.token}"}
             )
             response.read()
+        if response.status_code == 503:  # turned away at the door: nothing was sent
+            raise Unavailable(NAME, "HTTP 503")
+        if response.status_code >= 500:
+            raise OutcomeUnknown(NAME, f"HTTP {response.status_code}")
         match json_or_none(response):
             case {"messages": [{"id": str(wamid)}, *_]} if response.status_code == 200:
                 return Sent(provider_ref=wamid)
