@@ -116,6 +116,7 @@ class Settings:
     sms_username: str = ""
     sms_api_key: str = ""
     sms_provider: str = "africastalking"
+    sms_sender: str = ""
     rate_limits_enabled: bool = True
     pooled: bool = True
     timings: Timings = field(default_factory=Timings)
@@ -147,6 +148,7 @@ class Settings:
             sms_username=_optional("SMS_USERNAME"),
             sms_api_key=_optional("SMS_API_KEY"),
             sms_provider=_optional("SMS_PROVIDER", "africastalking"),
+            sms_sender=_optional("SMS_SENDER"),
             rate_limits_enabled=_optional("RATE_LIMITS", "on") != "off",
             timings=timings_from_environ(),
         )

@@ -6,8 +6,9 @@ queue, so that slow messages never hold up money.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -73,6 +74,17 @@ class OutboxRow(StoreOwned, Base):
     done_at: Mapped[datetime | None]
 
 
+@dataclass(frozen=True)
+class Work:
+    """One piece of later work, with the words of ``ask_for``."""
+
+    topic: Topic
+    key: str
+    ids: Mapping[str, str | int]
+    after_seconds: float = 0
+    id: UUID = field(default_factory=new_id)
+
+
 def ask_for(
     session: Session, topic: Topic, *, key: str, after_seconds: float = 0, **ids: str | int
 ) -> UUID:
@@ -82,21 +94,31 @@ def ask_for(
     never objects, phone numbers or secrets. ``after_seconds`` delays the first run.
     Returns the row's id (of this call's row, also where an earlier one stood already).
     """
-    row_id = new_id()
+    work = Work(topic, key, ids, after_seconds)
+    ask_for_all(session, work)
+    return work.id
+
+
+def ask_for_all(session: Session, *wanted: Work) -> None:
+    """The same for several pieces of work, in one statement."""
     session.execute(
         insert(OutboxRow)
         .values(
-            id=row_id,
-            topic=topic.value,
-            queue=QUEUE_OF[topic].value,
-            dedupe_key=key,
-            payload=ids,
-            request_id=request_id.get(),
-            available_at=func.now() + timedelta(seconds=after_seconds),
+            [
+                {
+                    "id": work.id,
+                    "topic": work.topic.value,
+                    "queue": QUEUE_OF[work.topic].value,
+                    "dedupe_key": work.key,
+                    "payload": work.ids,
+                    "request_id": request_id.get(),
+                    "available_at": func.now() + timedelta(seconds=work.after_seconds),
+                }
+                for work in wanted
+            ]
         )
         .on_conflict_do_nothing()
     )
-    return row_id
 
 
 class TryLater(Exception):

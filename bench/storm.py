@@ -40,8 +40,8 @@ WAITS = {
     "SENDING_LOST_SECONDS": "8",
     "RESEND_AFTER_UNKNOWN_SECONDS": "60",
     "PROMPT_SECONDS": "30",
-    "LEASE_SECONDS": "15",
-    "VISIBILITY_SECONDS": "15",
+    "LEASE_SECONDS": "10",
+    "VISIBILITY_SECONDS": "10",
     "RETRY_SECONDS": "1",
 }
 FAULTS = {
@@ -69,7 +69,9 @@ class Weather:
     report: Report = field(default_factory=Report)
 
 
-def storm(stack: Stack, *, checkouts: int, stores: int, kills: int, buyers: int = 12, seed: int = 1) -> Weather:
+def storm(
+    stack: Stack, *, checkouts: int, stores: int, kills: int, buyers: int = 12, seed: int = 1
+) -> Weather:
     """Run the storm on a started stack. ``kills`` are spread over the whole of it."""
     world, weather = World(stack), Weather()
     shops = [world.open_shop(stock=[10**6], whatsapp=n % 2 == 0) for n in range(stores)]
@@ -77,7 +79,9 @@ def storm(stack: Stack, *, checkouts: int, stores: int, kills: int, buyers: int 
     world.faults(**FAULTS, seed=seed)
     began, done = time.monotonic(), Counter[str]()
     over = threading.Event()
-    killer = threading.Thread(target=_kill_now_and_then, args=(stack, kills, checkouts, done, over, weather, seed))
+    killer = threading.Thread(
+        target=_kill_now_and_then, args=(stack, kills, checkouts, done, over, weather, seed)
+    )
     killer.start()
     try:
         with ThreadPoolExecutor(buyers) as pool:
@@ -92,7 +96,9 @@ def storm(stack: Stack, *, checkouts: int, stores: int, kills: int, buyers: int 
             stack.restart(name)
     _wait_until_calm(world)
     weather.settled_after = time.monotonic() - began - weather.seconds
-    weather.report = selfcheck(world.superuser_url, str(world.sandbox.base_url).rstrip("/"), since=since)
+    weather.report = selfcheck(
+        world.superuser_url, str(world.sandbox.base_url).rstrip("/"), since=since
+    )
     world.straighten()
     world.close()
     return weather
@@ -122,7 +128,13 @@ def _buy(world: World, shop: Shop, weather: Weather, done: Counter[str]) -> None
 
 
 def _kill_now_and_then(
-    stack: Stack, kills: int, checkouts: int, done: Counter[str], over: threading.Event, weather: Weather, seed: int
+    stack: Stack,
+    kills: int,
+    checkouts: int,
+    done: Counter[str],
+    over: threading.Event,
+    weather: Weather,
+    seed: int,
 ) -> None:
     """SIGKILL a worker with its child, or the relay, at even steps of the storm, and start it again."""
     luck = random.Random(seed)
@@ -173,7 +185,13 @@ def main() -> int:
     home.chmod(0o755)
     try:
         with Stack(home, fast=True, env=WAITS, workers=wish.workers) as stack:
-            weather = storm(stack, checkouts=wish.checkouts, stores=wish.stores, kills=wish.kills, seed=wish.seed)
+            weather = storm(
+                stack,
+                checkouts=wish.checkouts,
+                stores=wish.stores,
+                kills=wish.kills,
+                seed=wish.seed,
+            )
             stack.remove()
     finally:
         shutil.rmtree(home, ignore_errors=True)

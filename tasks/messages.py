@@ -30,9 +30,11 @@ def send_message(session: Session, *, message_id: str) -> None:
                 base_url=settings.graph_base_url, phone_number_id=number, token=token
             )
         return registry.sms(
+            settings.sms_provider,
             base_url=settings.sms_base_url,
             username=settings.sms_username,
             api_key=settings.sms_api_key,
+            sender=settings.sms_sender,
         )
 
     deliver_message(session, UUID(message_id), sender_for=sender_for)

@@ -78,8 +78,14 @@ def handlers() -> dict[Topic, Handler]:
     return _handlers
 
 
+def run_all(rows: list[list[Any]]) -> None:
+    """Run a few outbox rows, each on its own. What RQ calls, possibly twice, possibly at once."""
+    for row_id, store_id in rows:
+        run(row_id, store_id)
+
+
 def run(row_id: str, store_id: int) -> None:
-    """Run one outbox row inside its store. Called by RQ, possibly twice, possibly at once."""
+    """Run one outbox row inside its store."""
     with inside_store(store_id):
         session: Session = db.session()
         claimed = session.execute(

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, expect
 from psycopg.rows import dict_row
 
 from tests.world import Purchase, Shop, Shopper, World
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 PHONE_SCREEN = {"width": 360, "height": 740}
+expect.set_options(timeout=15_000)  # a busy machine is no broken page
 
 # What a person sees, and when the page last heard from the server (seconds of the wall clock).
 READ_PANEL = """() => {
@@ -35,7 +36,7 @@ READ_PANEL = """() => {
     other: [...panel.querySelectorAll(".other b")].map(words),
     seconds: seconds ? Number(seconds.innerText) : null,
     again: panel.querySelector("#again") ? panel.querySelector("#again").innerText : null,
-    polling: panel.hasAttribute("hx-get"),
+    polling: Number((panel.getAttribute("hx-trigger") || "").replace(/\\D/g, "")),
     polls: polls.length,
     now: Date.now() / 1000,
     asked: (origin + last.startTime) / 1000,
@@ -66,7 +67,7 @@ class Seen:
     other: list[str]
     seconds: int | None
     again: str | None
-    polling: bool
+    polling: int
     polls: int
     now: float
     asked: float
@@ -127,6 +128,10 @@ class Historian:
                     found = Truth((before + after) / 2, order, row["attempt_row"], row["n_open"])
                     self.history[row["id"]].append(found)
 
+    def has_seen(self, order_id: Any, moment: float) -> bool:
+        """Whether the order was read after this moment."""
+        return any(truth.at > moment for truth in self.history[order_id][-1:])
+
     def during(self, order_id: Any, begin: float, end: float) -> list[Truth]:
         """Everything that was true between two moments, and just before the first."""
         seen = self.history[order_id][:]
@@ -162,9 +167,11 @@ class Complaints:
         )
         context.on(
             "console",
-            lambda said: self.lines.append(f"{said.location.get('url')}: {said.text}")
-            if said.type in ("error", "warning")
-            else None,
+            lambda said: (
+                self.lines.append(f"{said.location.get('url')}: {said.text}")
+                if said.type in ("error", "warning")
+                else None
+            ),
         )
         context.on("weberror", lambda thrown: self.lines.append(str(thrown.error)))
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from time import monotonic
 from typing import Any
 
@@ -25,10 +27,20 @@ def http_client() -> httpx.Client:
     global _client, _client_pid
     if _client is None or _client_pid != os.getpid():
         _client = httpx.Client(
-            timeout=TIMEOUT, limits=LIMITS, follow_redirects=False, trust_env=False
+            timeout=TIMEOUT,
+            limits=LIMITS,
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls_context(),
         )
         _client_pid = os.getpid()
     return _client
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    """The certificates we trust, read once: a fork may inherit them, unlike connections."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 @dataclass

@@ -8,7 +8,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.providers.http import http_client
+from app.providers.messaging import MessageSender
+from app.providers.messaging.log_only import LogOnly
 from app.providers.messaging.sms import AfricasTalking
+from app.providers.messaging.twilio import Twilio
 from app.providers.messaging.whatsapp import WhatsApp
 from app.providers.payments.mpesa import Mpesa, MpesaKeys
 from app.vault import CannotOpen, vault
@@ -63,9 +66,26 @@ def mpesa(keys: MpesaKeys, *, base_url: str, redis: Redis) -> Mpesa:
     return Mpesa(http_client(), keys, base_url=base_url, tokens=SharedTokens(redis))
 
 
-def sms(*, base_url: str, username: str, api_key: str) -> AfricasTalking:
-    """The platform's SMS provider."""
-    return AfricasTalking(http_client(), base_url=base_url, username=username, api_key=api_key)
+def sms(
+    provider: str, *, base_url: str, username: str, api_key: str, sender: str = ""
+) -> MessageSender:
+    """The platform's SMS provider: ``africastalking``, ``twilio`` or ``log``, by one setting.
+
+    Raises ValueError for a name we do not know.
+    """
+    match provider:
+        case "africastalking":
+            return AfricasTalking(
+                http_client(), base_url=base_url, username=username, api_key=api_key, sender=sender
+            )
+        case "twilio":
+            return Twilio(
+                http_client(), base_url=base_url, account=username, token=api_key, sender=sender
+            )
+        case "log":
+            return LogOnly()
+        case _:
+            raise ValueError(f"SMS_PROVIDER {provider!r} is not africastalking, twilio or log")
 
 
 def whatsapp(*, base_url: str, phone_number_id: str, token: str) -> WhatsApp:

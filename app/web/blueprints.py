@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 
 from flask import Blueprint, Flask
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, IntegerConverter
 
 from app.web import backoffice, front_door, platform, storefront, webhooks
 
@@ -25,9 +25,15 @@ class SlugConverter(BaseConverter):
     regex = "[a-z0-9](?:-?[a-z0-9]){0,99}"
 
 
+class PlainNumber(IntegerConverter):
+    """A whole number in the digits 0 to 9, written one way only: no sign, no zeros in front."""
+
+    regex = "0|[1-9][0-9]{0,8}"
+
+
 def add_blueprints(app: Flask) -> None:
     """Register the converters, the front door and every audience's blueprints."""
-    app.url_map.converters.update(regex32=Hex32, slug=SlugConverter)
+    app.url_map.converters.update(regex32=Hex32, slug=SlugConverter, int=PlainNumber)
     app.register_blueprint(front_door.bp)
     for audience in AUDIENCES:
         for found in sorted(

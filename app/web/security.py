@@ -61,7 +61,11 @@ def _refuse_odd_input() -> None:
         if request.path.startswith("/hooks/"):
             return
         for name, value in request.form.items(multi=True):
-            if "\x00" in name or "\x00" in value or len(value) > 64 * 1024:
+            # A part of a multipart body may have no name at all.
+            if name is None or "\x00" in name or "\x00" in value or len(value) > 64 * 1024:
+                abort(400)
+        for name, upload in request.files.items(multi=True):
+            if name is None or "\x00" in name or "\x00" in (upload.filename or ""):
                 abort(400)
 
 
@@ -82,11 +86,16 @@ def _refuse_foreign_forms() -> None:
             abort(403)
         return
     source = request.headers.get("Origin") or request.headers.get("Referer")
-    if (
-        not source
-        or urlsplit(source).netloc.lower() != request.environ.get("HTTP_HOST", "").lower()
-    ):
+    if not source or _host_of(source) != request.environ.get("HTTP_HOST", "").lower():
         abort(403)
+
+
+def _host_of(address: str) -> str | None:
+    """The host and port an address names; None when it cannot be read."""
+    try:
+        return urlsplit(address).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _set_headers(response: Response) -> Response:

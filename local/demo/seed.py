@@ -237,23 +237,33 @@ def _set_up_delivery(session: Session, demo: DemoStore) -> None:
 
 
 def _stock_up(session: Session, demo: DemoStore, settings: Settings) -> dict[str, Variant]:
+    drawn = iter(_draw_all(session, demo, settings))
     categories = {c.slug: add_category(session, c.name, slug=c.slug) for c in demo.categories}
     variants: dict[str, Variant] = {}
-    specs = [(spec, settings.media_dir) for goods in demo.products for spec in goods.pictures]
-    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
-        drawn = pool.map(_draw_and_store, specs, chunksize=2)
-        for n, goods in enumerate(demo.products):
-            pictures = [
-                NewPicture(stored=next(drawn), alt=spec.alt, option_value=spec.colour_name or None)
-                for spec in goods.pictures
-            ]
-            product = _add_goods(
-                session, goods, categories[goods.category], pictures, is_featured=n % 7 == 0
-            )
-            variants |= {v.sku: v for v in product.variants}
-            print(f"  {demo.name}: {n + 1} of {len(demo.products)} products", end="\r", flush=True)
-    print()
+    for n, goods in enumerate(demo.products):
+        pictures = [
+            NewPicture(stored=next(drawn), alt=spec.alt, option_value=spec.colour_name or None)
+            for spec in goods.pictures
+        ]
+        product = _add_goods(
+            session, goods, categories[goods.category], pictures, is_featured=n % 7 == 0
+        )
+        variants |= {v.sku: v for v in product.variants}
     return variants
+
+
+def _draw_all(session: Session, demo: DemoStore, settings: Settings) -> list[StoredPicture]:
+    """Every picture of the store, in order. Commits first: a slow machine draws for longer than
+    Postgres lets a transaction stay idle."""
+    session.commit()
+    specs = [(spec, settings.media_dir) for goods in demo.products for spec in goods.pictures]
+    drawn = []
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for picture in pool.map(_draw_and_store, specs, chunksize=2):
+            drawn.append(picture)
+            print(f"  {demo.name}: {len(drawn)} of {len(specs)} pictures", end="\r", flush=True)
+    print()
+    return drawn
 
 
 def _draw_and_store(work: tuple[PictureSpec, str]) -> StoredPicture:

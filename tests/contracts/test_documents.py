@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from app.db.engine import db
+from app.domain.payments.queries import ADVICE
 from app.web.commands import rows, schema_page, urls
 from app.web.commands.database import SCHEMA_PAGE
 from tests.conftest import Database
@@ -38,7 +39,7 @@ def test_the_schema_page_is_the_migrated_database(app: Flask, database: Database
     assert differs
 
 
-@pytest.mark.row("W26", "W33", "W34")
+@pytest.mark.row("W26", "W44")
 def test_the_schema_page_names_people_orders_and_payments() -> None:
     page = SCHEMA_PAGE.read_text()
 
@@ -86,6 +87,21 @@ def test_what_the_capabilities_call_done_has_a_test() -> None:
         cells = [cell.strip() for cell in line.split("|")]
         if len(cells) == 7 and cells[3] in ("done", "first cut"):
             assert cells[4], line
+
+
+@pytest.mark.row("M34")
+def test_the_page_on_mpesa_tells_what_shoppers_see() -> None:
+    page = (DOCS / "providers" / "mpesa.md").read_text()
+    lines = [line for line in page.splitlines() if line.startswith("|")]
+    told = {
+        code: line
+        for line in lines
+        for code in re.split(r",\s*", line.split("|")[1].strip())
+        if code in ADVICE
+    }
+
+    assert set(told) | {"unreached", "500.001.1001"} == set(ADVICE)
+    assert [code for code, line in told.items() if str(ADVICE[code][1]) not in line] == []
 
 
 @pytest.mark.shared

@@ -321,3 +321,129 @@ def test_health_answers_on_any_host_and_metrics_only_at_home(
     )
     assert proxied.status_code == 404
     assert httpx.get(f"{base}/metrics", headers=wrong, trust_env=False).status_code == 404
+
+
+@pytest.mark.row("W50", "M39")
+def test_no_program_is_connected_with_a_role_that_could_look_past_a_store(
+    world: World, purchase: Purchase
+) -> None:
+    connected = world.sql(
+        "SELECT DISTINCT a.usename, r.rolsuper, r.rolbypassrls,"
+        " pg_has_role(a.usename, 'dukani_owner', 'MEMBER') AS owns"
+        " FROM pg_stat_activity a JOIN pg_roles r ON r.rolname = a.usename"
+        " WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()"
+    )
+    programs = {row["usename"] for row in connected if row["usename"].startswith("dukani_")}
+
+    assert (
+        {"dukani_app", "dukani_relay"}
+        <= programs
+        <= {"dukani_app", "dukani_relay", "dukani_platform"}
+    )
+    for row in connected:
+        if row["usename"] in programs:
+            assert not any((row["rolsuper"], row["rolbypassrls"], row["owns"])), row
+
+
+@pytest.mark.row("M44", "M31")
+def test_a_callback_is_kept_raw_and_an_intent_belongs_to_its_order(
+    world: World, purchase: Purchase
+) -> None:
+    store_id, order_id = purchase.row["store_id"], purchase.row["id"]
+    (told,) = world.transactions(msisdn=purchase.shopper.phone)["transactions"]
+    attempt = purchase.attempts()[0]
+    (kept,) = world.sql(
+        "SELECT body, source_ip, kind FROM app.callback_inbox WHERE store_id = %s AND attempt_id = %s",
+        store_id,
+        attempt["id"],
+    )
+    intents = world.sql(
+        "SELECT * FROM app.payment_intents WHERE store_id = %s AND order_id = %s",
+        store_id,
+        order_id,
+    )
+    nullable = world.sql(
+        "SELECT is_nullable FROM information_schema.columns WHERE table_schema = 'app'"
+        " AND table_name = 'payment_intents' AND column_name = 'order_id'"
+    )
+
+    assert bytes(kept["body"]).decode() == told["callbacks"][0]["body"]
+    assert str(kept["source_ip"]).startswith("127.0.0.1")
+    assert [intent["status"] for intent in intents] == ["succeeded"]
+    assert intents[0]["amount_cents"] == purchase.row["total_cents"]
+    assert [row["is_nullable"] for row in nullable] == ["NO"]
+
+
+@pytest.mark.row("M1")
+def test_money_goes_to_the_shops_own_number_and_there_is_no_other(
+    world: World, shop: Shop, purchase: Purchase
+) -> None:
+    (told,) = world.transactions(msisdn=purchase.shopper.phone)["transactions"]
+
+    assert told["shortcode"] == shop.keys["shortcode"]
+    named = {
+        name
+        for name in world.stack.env
+        if re.search("TILL|PAYBILL|SHORTCODE|PASSKEY|CONSUMER", name)
+    }
+    assert named == set()
+    shopper = world.shopper(shop)
+    shopper.add()
+    assert f"Your phone will show {shop.slug.upper()}" in shopper.get("/checkout").text
+
+
+@pytest.mark.row("W33")
+def test_an_order_keeps_the_name_and_price_it_was_agreed_at(world: World, shop: Shop) -> None:
+    shopper = world.shopper(shop)
+    bought = shopper.buy(shop.variants[1])
+    before = shopper.get(bought.path).text
+    variant = shop.variants[1]
+    for change in ("name = 'Another tea altogether'", "status = 'archived'"):
+        world.sql(
+            f"UPDATE app.products SET {change} WHERE store_id = %s AND slug = %s",
+            shop.store_id,
+            variant["slug"],
+        )
+    world.sql(
+        "UPDATE app.variants SET price_cents = 99900 WHERE store_id = %s AND id = %s",
+        shop.store_id,
+        variant["id"],
+    )
+
+    after = shopper.get(bought.path).text
+
+    assert shopper.get(f"/p/{variant['slug']}").status_code == 404
+    for text in (before, after):
+        assert "Kericho tea no. 2" in text
+        assert f"KES\N{NO-BREAK SPACE}{variant['price_cents'] // 100:,}" in text
+    assert "Another tea" not in after
+    assert bought.order()["total_cents"] == variant["price_cents"] + 250_00
+
+
+@pytest.mark.row("W34", "J15")
+def test_a_payment_is_an_intent_an_attempt_and_a_ledger_that_sums_to_nothing(
+    world: World, purchase: Purchase
+) -> None:
+    store_id, order = purchase.row["store_id"], purchase.order()
+    (intent,) = world.sql(
+        "SELECT * FROM app.payment_intents WHERE store_id = %s AND order_id = %s",
+        store_id,
+        order["id"],
+    )
+    (attempt,) = purchase.attempts()
+    entries = world.sql(
+        "SELECT e.account, e.amount_cents FROM app.ledger_entries e JOIN app.ledger_tx t"
+        " ON t.store_id = e.store_id AND t.id = e.tx_id WHERE t.store_id = %s AND t.source_id = %s",
+        store_id,
+        str(attempt["id"]),
+    )
+
+    assert (intent["status"], attempt["status"], order["status"]) == (
+        "succeeded",
+        "succeeded",
+        "paid",
+    )
+    assert intent["amount_cents"] == attempt["amount_cents"] == order["total_cents"]
+    assert len(entries) >= 2
+    assert sum(entry["amount_cents"] for entry in entries) == 0
+    assert order["total_cents"] in {abs(entry["amount_cents"]) for entry in entries}

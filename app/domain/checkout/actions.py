@@ -24,7 +24,6 @@ from app.domain.catalog.models import Variant
 from app.domain.checkout import stock
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.customers.actions import find_or_add_customer
-from app.domain.customers.models import Customer
 from app.domain.delivery import actions as delivery
 from app.domain.delivery.models import DeliveryQuote
 from app.domain.delivery.promises import Promise, promise_words
@@ -56,7 +55,6 @@ from app.domain.stores.models import Counter, Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.ids import new_id, new_token, token_hash
-from app.jobs import Topic, ask_for
 from app.money import format_kes, round_to_shilling, vat_included_cents
 from app.phones import InvalidPhone, parse_msisdn
 from app.timings import timings
@@ -171,7 +169,8 @@ def place_order(
     Raises EmptyCart, FieldProblem, AreaNotServed, BelowMinimumOrder, OutOfStock,
     PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused. The caller rolls back.
     """
-    replay = claim_key(session, key, form.fingerprint(cart.id))
+    order_id = new_id()
+    replay = claim_key(session, key, form.fingerprint(cart.id), leads_to=str(order_id))
     if replay is not None:
         return _replayed(session, replay)
     if store.status != "active":
@@ -204,11 +203,18 @@ def place_order(
                 _("Delivery %(amount)s", amount=format_kes(fee)),
             ],
         )
-    customer = find_or_add_customer(session, phone=phone, name=form.name.strip()[:NAME_LENGTH])
+    landmark = form.landmark.strip()[:LANDMARK_LENGTH]
+    customer = find_or_add_customer(
+        session,
+        phone=phone,
+        name=form.name.strip()[:NAME_LENGTH],
+        area=area_slug,
+        landmark=landmark,
+    )
     by_mpesa = not (form.pay_on_delivery and store.accepts_pay_on_delivery)
     token = new_token()
     order = Order(
-        id=new_id(),
+        id=order_id,
         code=_next_code(session, store),
         token_hash=token_hash(token),
         token_sealed=vault().seal(token, store_id=bound_store(), column="orders.token"),
@@ -227,7 +233,7 @@ def place_order(
         quote_id=quote_id,
         is_pickup=form.is_pickup,
         area=area_slug,
-        landmark=form.landmark.strip()[:LANDMARK_LENGTH],
+        landmark=landmark,
         customer_name=form.name.strip()[:NAME_LENGTH] or customer.name,
         promised_at=promised_at,
         placed_at=utcnow(),
@@ -237,23 +243,14 @@ def place_order(
     session.add(order)
     session.flush()
     session.add_all(order_lines)
-    _remember(customer, area_slug, order.landmark)
     session.flush()
     stock.hold(session, order.id, wanted, until=timings().reservation_end(order.placed_at))
     intent = open_intent(session, order)
     note(session, order, "placed", channel=form.channel)
     if by_mpesa:
         begin_attempt(session, order, intent, phone=phone)
-        ask_for(
-            session,
-            Topic.RELEASE_HOLD,
-            key=str(order.id),
-            order_id=str(order.id),
-            after_seconds=timings().reservation,
-        )
     else:
         _accept(session, order)
-    finish_key(session, key, str(order.id))
     record(
         session,
         "order.placed",
@@ -364,7 +361,7 @@ def _quote(
         session,
         store,
         cart.id,
-        found.area.slug,
+        found,
         subtotal_cents=subtotal,
         grams=sum(line.quantity * line.variant.weight_grams for line in lines),
         is_bulky=any(line.variant.is_bulky for line in lines),
@@ -464,9 +461,3 @@ def _order_line(order: Order, n: int, line: CartLine, store: Store) -> OrderLine
         vat_cents=vat_included_cents(total, rate),
         total_cents=total,
     )
-
-
-def _remember(customer: Customer, area: str | None, landmark: str) -> None:
-    """What a known customer need not type again."""
-    customer.last_area = area or customer.last_area
-    customer.last_landmark = landmark or customer.last_landmark

@@ -9,7 +9,8 @@ from app.domain.errors import FieldProblem, KeyReused
 from app.i18n import gettext as _
 
 _CLAIM = text(
-    "INSERT INTO app.idempotency_keys (key, request_hash) VALUES (:key, :hash) ON CONFLICT DO NOTHING RETURNING 1"
+    "INSERT INTO app.idempotency_keys (key, request_hash, location) VALUES (:key, :hash, :location)"
+    " ON CONFLICT DO NOTHING RETURNING 1"
 )
 _FIND = text(
     "SELECT request_hash, location FROM app.idempotency_keys WHERE store_id = app.store_id() AND key = :key"
@@ -19,15 +20,18 @@ _FINISH = text(
 )
 
 
-def claim_key(session: Session, key: str, fingerprint: bytes) -> str | None:
+def claim_key(
+    session: Session, key: str, fingerprint: bytes, *, leads_to: str | None = None
+) -> str | None:
     """Spend a key in this transaction. Returns the stored result when it was spent before.
 
+    ``leads_to`` is the result, where its id is known beforehand; else ``finish_key`` tells.
     A second post of the same form waits here until the first has committed. Raises
     KeyReused when the content differs, FieldProblem for a key that no page of ours minted.
     """
     if not 16 <= len(key) <= 80:
         raise FieldProblem("key", _("This page is out of date. Please load it again."))
-    if session.scalar(_CLAIM, {"key": key, "hash": fingerprint}) is not None:
+    if session.scalar(_CLAIM, {"key": key, "hash": fingerprint, "location": leads_to}) is not None:
         return None
     request_hash, location = session.execute(_FIND, {"key": key}).one()
     if bytes(request_hash) != fingerprint:

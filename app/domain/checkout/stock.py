@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NoReturn
 from uuid import UUID
 
 from sqlalchemy import Case, case, select, update
@@ -22,36 +23,58 @@ from app.ids import new_id
 
 
 def hold(session: Session, order_id: UUID, wanted: Mapping[UUID, int], *, until: datetime) -> None:
-    """Reserve every variant of ``wanted``, or none.
+    """Reserve every variant of ``wanted``, or none: the caller rolls back when this says no.
 
     Raises OutOfStock naming the first variant that is short, as it stands now.
     """
-    variants = session.execute(
-        select(Variant.id, Variant.sku, Variant.on_hand, Variant.reserved)
+    quantity = _quantity_of(wanted)
+    locked = (
+        select(Variant.id)
         .where(Variant.store_id == bound_store(), Variant.id.in_(wanted))
         .order_by(Variant.id)
         .with_for_update()
-    ).all()
-    for variant in variants:
-        if variant.on_hand - variant.reserved < wanted[variant.id]:
-            raise OutOfStock(variant.sku, available=variant.on_hand - variant.reserved)
-    if len(variants) < len(wanted):
-        raise OutOfStock("", available=0)
-    _add_to_reserved(session, wanted, sign=1)
-    session.execute(
-        insert(Reservation),
-        [
-            {
-                "id": new_id(),
-                "order_id": order_id,
-                "variant_id": v,
-                "quantity": q,
-                "status": "live",
-                "expires_at": until,
-            }
-            for v, q in sorted(wanted.items())
-        ],
+        .cte("locked")
     )
+    held = session.scalars(
+        update(Variant)
+        .where(
+            Variant.store_id == bound_store(),
+            Variant.id == locked.c.id,
+            Variant.on_hand - Variant.reserved >= quantity,
+        )
+        .values(reserved=Variant.reserved + quantity)
+        .returning(Variant.id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if len(held) < len(wanted):
+        _refuse(session, wanted, set(held))
+    session.execute(
+        insert(Reservation).values(
+            [
+                {
+                    "id": new_id(),
+                    "order_id": order_id,
+                    "variant_id": v,
+                    "quantity": q,
+                    "status": "live",
+                    "expires_at": until,
+                }
+                for v, q in sorted(wanted.items())
+            ]
+        )
+    )
+
+
+def _refuse(session: Session, wanted: Mapping[UUID, int], held: set[UUID]) -> NoReturn:
+    """Say which variant is short. Raises OutOfStock."""
+    short = session.execute(
+        select(Variant.sku, Variant.on_hand - Variant.reserved)
+        .where(Variant.store_id == bound_store(), Variant.id.in_(set(wanted) - held))
+        .order_by(Variant.id)
+        .limit(1)
+    ).one_or_none()
+    sku, available = short or ("", 0)
+    raise OutOfStock(sku, available=available)
 
 
 def hold_again(session: Session, order: Order, *, until: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -43,7 +43,7 @@ def find_or_add_customer(
         news["language"] = language
     if is_verified:
         news["verified_at"] = func.now()
-    customer_id = session.scalars(
+    return session.scalars(
         insert(Customer)
         .values(
             id=new_id(),
@@ -52,11 +52,7 @@ def find_or_add_customer(
             **news,
         )
         .on_conflict_do_update(index_elements=["store_id", "phone_lookup"], set_=news)
-        .returning(Customer.id)
-    ).one()
-    return session.scalars(
-        select(Customer)
-        .where(Customer.store_id == store_id, Customer.id == customer_id)
+        .returning(Customer)
         .execution_options(populate_existing=True)
     ).one()
 

@@ -16,7 +16,7 @@ from app.domain.delivery.areas import get_area
 from app.domain.delivery.fees import DEFAULT_FEE_CENTS
 from app.domain.delivery.models import DeliveryArea, DeliveryQuote
 from app.domain.delivery.promises import DEFAULT_PROMISE_TERMS
-from app.domain.delivery.queries import fee_preview
+from app.domain.delivery.queries import StoreArea, preview_of
 from app.domain.stores.models import Store
 from app.ids import new_id
 from app.timings import timings
@@ -26,7 +26,7 @@ def quote(
     session: Session,
     store: Store,
     cart_id: UUID,
-    area_slug: str,
+    found: StoreArea,
     *,
     subtotal_cents: int,
     grams: int = 0,
@@ -34,16 +34,16 @@ def quote(
 ) -> DeliveryQuote:
     """The fee for this cart and area, honoured for 15 minutes even if the owner changes it.
 
-    A living quote for the same goods is used again. Raises AreaNotServed, BelowMinimumOrder.
+    A living quote for the same goods is used again. Raises BelowMinimumOrder.
     """
     now = utcnow()
-    alive = find_quote(session, cart_id, area_slug, subtotal_cents=subtotal_cents)
+    alive = find_quote(session, cart_id, found.area.slug, subtotal_cents=subtotal_cents)
     if alive is not None:
         return alive
-    preview = fee_preview(
+    preview = preview_of(
         session,
         store,
-        area_slug,
+        found,
         basket_cents=subtotal_cents,
         grams=grams,
         is_bulky=is_bulky,

@@ -129,6 +129,30 @@ def fee_preview(
     found = find_store_area(session, area_slug)
     if found is None:
         raise AreaNotServed(area_name(area_slug))
+    return preview_of(
+        session,
+        store,
+        found,
+        basket_cents=basket_cents,
+        grams=grams,
+        is_bulky=is_bulky,
+        at=at,
+        rules=rules,
+    )
+
+
+def preview_of(
+    session: Session,
+    store: Store,
+    found: StoreArea,
+    *,
+    basket_cents: int,
+    grams: int = 0,
+    is_bulky: bool = False,
+    at: datetime | None = None,
+    rules: Sequence[FeeRule] | None = None,
+) -> FeePreview:
+    """The same for an area whose terms were read already. Raises BelowMinimumOrder."""
     at = at or utcnow()
     basket = Basket(
         subtotal_cents=basket_cents,

@@ -31,7 +31,7 @@ from app.domain.orders.states import OrderStatus
 from app.domain.payments.models import PaymentAttempt, PaymentIntent
 from app.domain.payments.states import OPEN, AttemptStatus, IntentStatus
 from app.ids import new_id, new_reference, new_token, token_hash
-from app.jobs import Topic, ask_for
+from app.jobs import Topic, Work, ask_for_all
 from app.phones import InvalidPhone, parse_msisdn
 from app.timings import timings
 from app.vault import vault
@@ -56,6 +56,7 @@ def begin_attempt(
 ) -> PaymentAttempt:
     """Write one try at collecting the order's money from ``phone`` (E.164) and ask for its prompt.
 
+    The goods, which are held by now, go back on sale when the reservation's time is over.
     Raises TooManyTries when this phone was prompted too often in this store.
     """
     lookup = vault().lookup(phone, store_id=bound_store())
@@ -75,7 +76,16 @@ def begin_attempt(
     session.add(attempt)
     intent.move_to(IntentStatus.PROCESSING)
     session.flush()
-    ask_for(session, Topic.SEND_ATTEMPT, key=str(attempt.id), attempt_id=str(attempt.id))
+    ask_for_all(
+        session,
+        Work(Topic.SEND_ATTEMPT, str(attempt.id), {"attempt_id": str(attempt.id)}),
+        Work(
+            Topic.RELEASE_HOLD,
+            str(attempt.id),
+            {"order_id": str(order.id)},
+            after_seconds=timings().reservation,
+        ),
+    )
     return attempt
 
 
@@ -107,13 +117,6 @@ def retry_payment(session: Session, order: Order, *, phone: str | None, key: str
     if last is not None:
         _make_way(session, last, now)
     stock.hold_again(session, order, until=timings().reservation_end(now))
-    ask_for(
-        session,
-        Topic.RELEASE_HOLD,
-        key=f"{order.id}:{new_id()}",
-        order_id=str(order.id),
-        after_seconds=timings().reservation,
-    )
     attempt = begin_attempt(session, order, intent, phone=_phone_for(order, last, phone))
     finish_key(session, key, str(attempt.id))
     return attempt

@@ -244,11 +244,11 @@ def payment_view(session: Session, order: Order, now: datetime) -> PaymentView:
         "attempt_status": str(attempt.status) if attempt else "",
         "prompt_seconds": int(timings().prompt_lifetime),
     }
-    return _settled_view(order, attempt, base) or _open_view(order, attempt, now, base)
+    return _settled_view(order, attempt, now, base) or _open_view(order, attempt, now, base)
 
 
 def _settled_view(
-    order: Order, attempt: PaymentAttempt | None, base: dict[str, Any]
+    order: Order, attempt: PaymentAttempt | None, now: datetime, base: dict[str, Any]
 ) -> PaymentView | None:
     if order.payment_method == "on_delivery" and order.status != OrderStatus.CANCELLED:
         return PaymentView(
@@ -284,8 +284,16 @@ def _settled_view(
             stage_words=(_("Sent"), _("PIN entered"), _("Paid")),
             is_final=True,
             receipt=attempt.receipt if attempt else None,
+            poll_seconds=SLOW_POLL_SECONDS if _awaits_receipt(order, attempt, now) else None,
         )
     return None
+
+
+def _awaits_receipt(order: Order, attempt: PaymentAttempt | None, now: datetime) -> bool:
+    """A query says paid but knows no M-Pesa code: callback or confirmation may still bring it."""
+    if attempt is None or attempt.receipt is not None or order.paid_at is None:
+        return False
+    return (now - order.paid_at).total_seconds() < FAST_POLL_UNTIL
 
 
 def _open_view(

@@ -59,16 +59,16 @@ def show() -> ResponseReturnValue:
 @bp.get("/board")
 @require_staff("orders.see")
 def board_part() -> ResponseReturnValue:
-    """The board alone, asked for every few seconds; 304 while nothing changed."""
+    """The board alone, asked for every few seconds; 304 while it says what the browser shows."""
     context = _board_context()
-    etag = f"{context['board'].etag}-{context['tab']}-{g.role}"
+    etag = context["seen"]
     response = make_response()
-    if etag in request.if_none_match:
+    if etag == request.args.get("seen") or etag in request.if_none_match:
         response.status_code = 304
     else:
         response = make_response(render_template("backoffice/_board.html", **context))
     response.set_etag(etag)
-    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Cache-Control"] = "private, no-store"
     return response
 
 
@@ -245,12 +245,15 @@ def _act(
 def _board_context() -> dict[str, Any]:
     session = db.session()
     area = request.values.get("area") or None
-    tab = request.values.get("tab", "to_pack")
+    wanted = request.values.get("tab", "to_pack")
+    tab = wanted if wanted in TAB_WORDS else "to_pack"
+    shown = board(session, area)
     return {
-        "board": board(session, area),
+        "board": shown,
+        "seen": f"{shown.etag}-{tab}-{g.role}",
         "area": area,
         "areas": areas_on_board(session),
-        "tab": tab if tab in TAB_WORDS else "to_pack",
+        "tab": tab,
         "riders": rider_loads(session) if may("orders.dispatch") else [],
         "badges": badges(session),
         "poll_seconds": POLL_SECONDS,

@@ -101,11 +101,11 @@ def summary() -> ResponseReturnValue:
 @bp.post("/checkout")
 @limiter.limit(CHECKOUTS)
 def place() -> ResponseReturnValue:
-    cart = find_cart(db.session(), cart_id())
+    cart = find_cart(db.session(), cart_id(), with_goods=False)
     if cart is None:
         return redirect("/cart", code=303)
     typed = _typed()
-    shopper = known_shopper()
+    shopper = None if typed.phone else known_shopper()
     form = CheckoutForm(
         phone=typed.phone or (shopper.phone if shopper else ""),
         area="" if typed.is_pickup else typed.area,

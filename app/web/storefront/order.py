@@ -12,7 +12,7 @@ from app.clock import business_day, nairobi, utcnow
 from app.db.engine import db
 from app.domain.checkout.actions import switch_to_pay_on_delivery
 from app.domain.delivery.queries import area_name
-from app.domain.errors import DomainError, NotFound, PromptStillAlive
+from app.domain.errors import DomainError, NotFound, PromptStillAlive, TooManyTries
 from app.domain.orders.events import words
 from app.domain.orders.models import Order
 from app.domain.orders.queries import find_by_token, timeline
@@ -22,6 +22,7 @@ from app.domain.payments.queries import PaymentView, payment_view
 from app.i18n import gettext as _
 from app.ids import new_token
 from app.phones import InvalidPhone
+from app.web.errors import status_of
 from app.web.forms import field
 from app.web.htmx import fragment, wants_fragment
 from app.web.storefront.words import clock_words, day_words
@@ -65,7 +66,7 @@ def pay(token: str) -> ResponseReturnValue:
         db.session.rollback()  # the page says what to wait for, which is more than the error knows
     except (DomainError, InvalidPhone) as error:
         db.session.rollback()
-        return _payment_answer(token, problem=str(error), status=422)
+        return _refused(token, error)
     return _payment_answer(token)
 
 
@@ -77,8 +78,16 @@ def pay_on_delivery(token: str) -> ResponseReturnValue:
         db.session.commit()
     except DomainError as error:
         db.session.rollback()
-        return _payment_answer(token, problem=str(error), status=422)
+        return _refused(token, error)
     return _payment_answer(token)
+
+
+def _refused(token: str, error: Exception) -> Response:
+    """What is true, with the rule that said no; a limit also says when to try again."""
+    answer = make_response(_payment_answer(token, problem=str(error), status=status_of(error)))
+    if isinstance(error, TooManyTries):
+        answer.headers["Retry-After"] = str(error.retry_after_seconds)
+    return answer
 
 
 def _payment_answer(token: str, *, problem: str = "", status: int = 200) -> ResponseReturnValue:

@@ -1,0 +1,258 @@
+"""What the fuzzer aims at: a store with something behind every kind of address, and a neighbour.
+
+Each pass adds fresh rows, because requests of the pass before cancelled, delivered and
+emptied what they hit.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from flask import Flask
+from itsdangerous import URLSafeTimedSerializer
+from PIL import Image, ImageDraw
+from sqlalchemy import select
+
+from app.db.engine import db, platform_session
+from app.db.tenancy import inside_store
+from app.domain.cart.models import CartLine
+from app.domain.catalog.actions import NewProduct, NewVariant, add_category, add_product
+from app.domain.catalog.editing import get_variant_to_edit, set_stock
+from app.domain.catalog.models import Variant
+from app.domain.checkout.actions import place_order
+from app.domain.customers.actions import find_or_add_customer, start_shopper_session
+from app.domain.delivery.actions import serve_area
+from app.domain.delivery.areas import all_areas
+from app.domain.delivery.models import DeliveryArea
+from app.domain.insights.actions import LOWER_FEE
+from app.domain.insights.models import Nudge
+from app.domain.media.actions import store_picture
+from app.domain.orders import actions as orders
+from app.domain.orders.models import Order
+from app.domain.orders.queries import get_rider
+from app.domain.payments.beginning import latest_attempt
+from app.domain.payments.models import ReviewItem
+from app.domain.payments.reviews import open_review
+from app.domain.people.sessions import start_session
+from app.domain.stores.actions import add_membership, add_person, create_store
+from app.domain.stores.models import Store
+from app.ids import new_token, token_hash
+from app.vault import vault
+from tests.builders import fill_form, make_cart, make_payment_settings
+
+AREAS = ("kilimani", "westlands", "lavington")
+SHEET = b"Name,Price,Stock,SKU\nMaize flour,210,5,UNGA-%d\nSugar,not a price,2,SUKARI\n"
+
+
+@dataclass
+class Aim:
+    """One store: real values by what they are for, and the cookies of its people."""
+
+    slug: str
+    store_id: int
+    owner_id: UUID
+    values: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    owner: str = ""  # the cookies of the owner, of a shopper, and of some carts
+    shopper: str = ""
+    carts: list[str] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        return f"{self.slug}.localhost"
+
+
+def open_aim(app: Flask, name: str) -> Aim:
+    """Make a store with goods, areas, a rider, an owner and a shopper who proved their phone."""
+    slug = f"f{secrets.token_hex(5)}"
+    with platform_session() as session:
+        store_id = create_store(
+            session,
+            slug=slug,
+            name=name,
+            code_prefix="FZ",
+            host_suffix=".localhost",
+            accepts_pay_on_delivery=True,
+        )
+        person = add_person(session, name="Achieng wa Duka", email=f"{slug}@duka.example")
+        add_membership(session, store_id=store_id, person_id=person, role="owner")
+    aim = Aim(slug, store_id, person)
+    with at(app, aim):
+        _stock_up(app, aim)
+        db.session.commit()
+    return aim
+
+
+@contextmanager
+def at(app: Flask, aim: Aim) -> Iterator[None]:
+    """Inside this store, as its own role."""
+    with app.app_context(), inside_store(aim.store_id):
+        try:
+            yield
+        finally:
+            db.session.remove()
+
+
+def _stock_up(app: Flask, aim: Aim) -> None:
+    session, values = db.session(), aim.values
+    for area in AREAS:
+        serve_area(session, area, actor="fuzz", fee_cents=250_00)
+    category = add_category(session, "Tea")
+    values["category"].append(category.slug)
+    for n in range(3):
+        product = add_product(
+            session,
+            NewProduct(
+                name=f"Kericho tea no. {n}",
+                category=category,
+                options=("Size",),
+                variants=[
+                    NewVariant(
+                        sku=f"FZ-{aim.slug}-{n}-{size}",
+                        price_cents=450_00,
+                        stock=1_000_000,
+                        options=(size,),
+                    )
+                    for size in ("Small", "Big")
+                ],
+            ),
+        )
+        session.flush()
+        session.refresh(product)
+        values["product"].append(product.slug)
+        values["sku"] += [variant.sku for variant in product.variants]
+        values["variant_id"] += [str(variant.id) for variant in product.variants]
+    values["area"] += AREAS
+    values["terms_id"] += [str(row.id) for row in session.scalars(select(DeliveryArea))]
+    values["rider_id"] += [
+        str(orders.add_rider(session, name="Otieno", actor="fuzz", phone=phone()).id),
+        str(orders.add_rider(session, name="Kamau", actor="fuzz").id),
+    ]
+    settings = make_payment_settings(session)
+    token = new_token()
+    settings.c2b_token_hash = token_hash(token)
+    values["hook"].append(token)
+    media = app.config["SETTINGS"].media_dir
+    values["key"].append(store_picture(_drawing(), media_dir=media).media_key)
+
+
+def refill(app: Flask, aim: Aim) -> None:
+    """Fresh orders in every status, carts, questions about money, advice and parked files."""
+    with at(app, aim):
+        session, values = db.session(), aim.values
+        store = session.get_one(Store, aim.store_id)
+        variants = list(session.scalars(select(Variant).where(Variant.sku.in_(values["sku"]))))
+        # Requests of the pass before may have emptied the shelf, raised a price, closed an area.
+        for terms in session.scalars(select(DeliveryArea)):
+            terms.is_active, terms.fee_cents = True, 250_00
+        for variant in variants:
+            variant.price_cents = 450_00
+            set_stock(session, get_variant_to_edit(session, variant.id), 1_000_000, actor="fuzz")
+        placed = []
+        for n in range(8):
+            cart = make_cart(session, *variants[:2])
+            form = fill_form(phone=phone(), pay_on_delivery=n > 2)
+            placed.append(place_order(session, store, cart, form, key=new_token()))
+        values["token"] = [order.token for order in placed]
+        rows = [session.get_one(Order, (store.id, order.order_id)) for order in placed]
+        for order in rows[:3]:
+            attempt = latest_attempt(session, order.id)
+            assert attempt is not None
+            values["hook"].append(
+                vault().open(
+                    attempt.token_sealed, store_id=store.id, column="payment_attempts.token"
+                )
+            )
+            open_review(
+                session,
+                "amount_differs",
+                subject_id=attempt.id,
+                next_action="compare_with_statement",
+                order_id=order.id,
+                amount_cents=100,
+            )
+        rider = get_rider(session, UUID(values["rider_id"][0]))
+        for order in rows[4:]:
+            orders.mark_packed(session, order, actor="fuzz")
+        for order in rows[6:]:
+            orders.give_to_rider(session, order, rider, actor="fuzz")
+        values["order_id"] = [str(order.id) for order in rows]
+        values["code"] = [order.code for order in rows]
+        aim.carts = []
+        for _ in range(4):
+            cart = make_cart(session, *variants[:3])
+            values["line_id"] += [
+                str(line.id)
+                for line in session.scalars(select(CartLine).where(CartLine.cart_id == cart.id))
+            ]
+            aim.carts.append(sign(app, "cart", [store.id, cart.id.hex]))
+        # Signing out is among the things that were tried.
+        customer = find_or_add_customer(session, phone=phone(), language="en", is_verified=True)
+        aim.shopper = start_shopper_session(session, customer)
+        _advise(aim)
+        session.commit()
+        values["item_id"] = [str(item.id) for item in session.scalars(select(ReviewItem))]
+    aim.owner = start_session(aim.owner_id, "fuzz")
+    _send_file(app, aim)
+    aim.values = defaultdict(list, {name: found[-40:] for name, found in values.items()})
+
+
+def _advise(aim: Aim) -> None:
+    session = db.session()
+    busy = {nudge.area for nudge in session.scalars(select(Nudge)) if nudge.status != "undone"}
+    free = [area.slug for area in all_areas() if area.slug not in busy][:2]
+    for slug in free:
+        nudge = Nudge(kind=LOWER_FEE, area=slug, from_fee_cents=250_00, to_fee_cents=200_00)
+        session.add(nudge)
+        session.flush()
+        aim.values["nudge_id"].append(str(nudge.id))
+
+
+def _send_file(app: Flask, aim: Aim) -> None:
+    """Upload two files as the owner; bring one of them in."""
+    client = app.test_client(use_cookies=True)
+    client.set_cookie("__Host-staff", aim.owner, domain="localhost", secure=True)
+    where = f"/dash/{aim.slug}/import/"
+    page = client.get(where, base_url="https://localhost:8000").text
+    token = token_in(page)
+    options = {"base_url": "https://localhost:8000", "headers": {"Sec-Fetch-Site": "same-origin"}}
+    for n in range(2):
+        sheet = (io.BytesIO(SHEET % secrets.randbelow(1000)), "goods.csv")
+        answer = client.post(where, data={"csrf_token": token, "file": sheet}, **options)  # type: ignore[arg-type]
+        parked = answer.headers["Location"].rpartition("/")[2]
+        if n:
+            done = client.post(f"{where}file/{parked}", data={"csrf_token": token}, **options)  # type: ignore[arg-type]
+            aim.values["import_id"].append(done.headers["Location"].rpartition("/")[2])
+        else:
+            aim.values["file"].append(parked)
+
+
+def token_in(page: str) -> str:
+    """The CSRF token of a page's form."""
+    return page.split('name="csrf_token" value="', 1)[1].split('"', 1)[0]
+
+
+def sign(app: Flask, salt: str, value: object) -> str:
+    """A value as this application signs it."""
+    return str(URLSafeTimedSerializer(str(app.secret_key), salt=salt).dumps(value))
+
+
+def phone() -> str:
+    """A number of nobody's, in E.164."""
+    return f"+25471{secrets.randbelow(10**7):07d}"
+
+
+def nobody() -> str:
+    """An id that no row has."""
+    return str(uuid4())
+
+
+def _drawing() -> Image.Image:
+    picture = Image.new("RGB", (640, 480), "white")
+    ImageDraw.Draw(picture).ellipse((120, 80, 520, 400), fill="brown")
+    return picture
