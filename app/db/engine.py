@@ -6,14 +6,18 @@ asks for ``platform_session`` uses it.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
+import psycopg
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.base import Base
 from app.db.tenancy import StoreSession
@@ -22,6 +26,7 @@ WEB_LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_
 WORKER_LIMITS = (
     "-c statement_timeout=30s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
 )
+PING_AFTER = 30.0  # seconds a connection may lie in the pool and be trusted without a question
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": StoreSession})
 
@@ -35,17 +40,50 @@ def engine_options(*, pooled: bool, limits: str) -> dict[str, Any]:
         "hide_parameters": True,  # an error's text must not carry what somebody typed
     }
     if pooled:
-        # use_lifo keeps few connections warm; pre_ping survives a restarted Postgres.
+        # use_lifo keeps few connections warm.
         options |= {
             "pool_size": 10,
             "max_overflow": 10,
-            "pool_pre_ping": True,
             "pool_use_lifo": True,
             "pool_timeout": 5,
+            "pool_events": [(_note_return, "checkin"), (_refuse_if_gone, "checkout")],
         }
     else:
         options |= {"poolclass": NullPool}
     return options
+
+
+def _note_return(connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["returned_at"] = monotonic()
+
+
+def _refuse_if_gone(
+    connection: psycopg.Connection[Any], record: ConnectionPoolEntry, proxy: object
+) -> None:
+    """Survive a restarted Postgres without asking it "are you there?" before every request.
+
+    A server that ends closes its connections, which makes their sockets readable; only such a
+    connection, and one that lay long enough for a silent network failure, is asked. When it is
+    dead, so are its sisters: InvalidatePoolError has the pool connect anew.
+    """
+    lay = monotonic() - record.info.get("returned_at", monotonic())
+    if lay < PING_AFTER and not _is_readable(connection):
+        return
+    try:
+        connection.autocommit = True
+        connection.execute("")
+        connection.autocommit = False
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
+
+
+def _is_readable(connection: psycopg.Connection[Any]) -> bool:
+    watch = select.poll()  # not select(): descriptors may be above 1023
+    try:
+        watch.register(connection.fileno(), select.POLLIN)
+    except psycopg.OperationalError:  # closed on our side already
+        return True
+    return bool(watch.poll(0))
 
 
 def open_platform_engine(url: str, *, pooled: bool, limits: str) -> Engine:

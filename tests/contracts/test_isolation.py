@@ -293,3 +293,18 @@ def test_another_store_does_not_find_our_order(
         assert db.session.get(Order, (theirs.id, order_id)) is None
         assert db.session.get(Order, (store.id, order_id)) is None
         db.session.remove()
+
+
+@pytest.mark.row("W42")
+def test_an_edit_by_a_superuser_is_reported_by_the_chain(database: Database, session: Session, store: Store) -> None:
+    make_order(session)
+    session.commit()
+    with psycopg.connect(database.superuser) as connection:
+        whole = connection.execute("SELECT count(*) FROM app.audit_breaks WHERE store_id = %s", (store.id,)).fetchone()
+        connection.execute("ALTER TABLE app.audit_log DISABLE TRIGGER no_change")
+        connection.execute("UPDATE app.audit_log SET actor = 'nobody' WHERE store_id = %s AND seq = 1", (store.id,))
+        broken = connection.execute("SELECT seq FROM app.audit_breaks WHERE store_id = %s", (store.id,)).fetchall()
+        connection.rollback()
+
+    assert whole == (0,)
+    assert (1,) in broken

@@ -190,7 +190,9 @@ def buy(scene: Scene, told: Story, shop: Page, handset: Page, phone: str) -> str
     expect(shop.locator("#payment")).to_have_attribute("data-kind", re.compile("sending|on_phone"))
     pin = handset.locator("#pin")
     expect(pin).to_be_visible()
-    expect(shop.locator("#payment")).to_have_attribute("data-kind", "on_phone")
+    # The tests' own prompts are short: a slow machine may see the next truth already.
+    waiting = "on_phone" if WRITES else re.compile("on_phone|checking|confirming")
+    expect(shop.locator("#payment")).to_have_attribute("data-kind", waiting)
     told.show(
         shop,
         "05-waiting",

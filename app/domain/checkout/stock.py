@@ -49,19 +49,18 @@ def hold(session: Session, order_id: UUID, wanted: Mapping[UUID, int], *, until:
     if len(held) < len(wanted):
         _refuse(session, wanted, set(held))
     session.execute(
-        insert(Reservation).values(
-            [
-                {
-                    "id": new_id(),
-                    "order_id": order_id,
-                    "variant_id": v,
-                    "quantity": q,
-                    "status": "live",
-                    "expires_at": until,
-                }
-                for v, q in sorted(wanted.items())
-            ]
-        )
+        insert(Reservation).returning(Reservation.id),  # so that all rows go in one statement
+        [
+            {
+                "id": new_id(),
+                "order_id": order_id,
+                "variant_id": v,
+                "quantity": q,
+                "status": "live",
+                "expires_at": until,
+            }
+            for v, q in sorted(wanted.items())
+        ],
     )
 
 

@@ -12,7 +12,7 @@ import json
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -39,6 +39,12 @@ from app.providers.payments.mpesa import (
 
 log = get_logger("mpesa")
 
+_KEEP = text(
+    "INSERT INTO app.callback_inbox"
+    " (id, kind, attempt_id, body, body_sha256, source_ip, is_listed_ip, request_id)"
+    " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, :source_ip, :is_listed_ip, :request_id)"
+)
+
 
 def store_callback(
     session: Session,
@@ -52,16 +58,17 @@ def store_callback(
     """Keep a callback exactly as it came and ask for it to be handled. Does not commit."""
     callback_id = new_id()
     session.execute(
-        insert(Callback).values(
-            id=callback_id,
-            kind=kind,
-            attempt_id=attempt_id,
-            body=body,
-            body_sha256=hashlib.sha256(body).digest(),
-            source_ip=source_ip,
-            is_listed_ip=is_listed_ip,
-            request_id=request_id.get(),
-        )
+        _KEEP,
+        {
+            "id": callback_id,
+            "kind": kind,
+            "attempt_id": attempt_id,
+            "body": body,
+            "body_sha256": hashlib.sha256(body).digest(),
+            "source_ip": source_ip,
+            "is_listed_ip": is_listed_ip,
+            "request_id": request_id.get(),
+        },
     )
     if kind != "c2b_validation":
         ask_for(session, Topic.HANDLE_CALLBACK, key=str(callback_id), callback_id=str(callback_id))

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from app.clock import utcnow
 from app.db.engine import db
 from app.domain.insights.cards import today
+from app.domain.messaging.queries import sms_this_month
 from app.domain.orders.queries import find_oldest_to_pack
 from app.web.auth import require_staff
 from app.web.backoffice.home import home_of
@@ -38,4 +39,4 @@ def _day() -> dict[str, Any]:
     session = db.session()
     insights = today(session, g.store, utcnow())
     oldest = find_oldest_to_pack(session) if insights.to_pack else None
-    return {"insights": insights, "oldest": oldest}
+    return {"insights": insights, "oldest": oldest, "sms": sms_this_month(session, utcnow())}
