@@ -7,7 +7,8 @@ queue, so that slow messages never hold up money.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,16 @@ from app.db.base import Base, StoreOwned
 from app.ids import new_id
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+@contextmanager
+def tracing(trace_id: str) -> Iterator[None]:
+    """What is asked for in this block belongs to an earlier request's story."""
+    token = request_id.set(trace_id)
+    try:
+        yield
+    finally:
+        request_id.reset(token)
 
 
 class Queue(StrEnum):

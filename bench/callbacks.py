@@ -62,7 +62,9 @@ def main() -> int:
     print()
     print(f"ratio to the bare program: {found.per_second / least.per_second:.2f}")
     print(f"web process: {1000 * cpu / answered:.2f} ms of processor per callback")
-    print(f"answered {answered}, stored {stored - len(alone)}, handled meanwhile {handled - len(alone)}")
+    print(
+        f"answered {answered}, stored {stored - len(alone)}, handled meanwhile {handled - len(alone)}"
+    )
     print(f"settle throughput: {settled:.1f} orders paid per second per money worker")
     kept = stored - len(alone) == answered == len(found.milliseconds)
     is_met = kept and found.per_second >= PER_SECOND and found.at(95) <= P95_MS

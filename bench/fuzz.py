@@ -37,14 +37,15 @@ from flask import Flask, g
 from werkzeug.routing import Rule
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from bench.fuzz_shop import Aim, nobody, open_aim, phone, refill, sign, token_in
+from bench.fuzz_shop import Aim, nobody, open_aim, refill, sign, token_in
 
 ROLES = ("visitor", "shopper", "owner")
 PLATFORM = "localhost"
 PASSES = 20
 DEEPER = 3  # times per pass, where the role can reach the view
 REACH = 0.4
-STAFF = ("app.web.backoffice",)
+STAFF = "app.web.backoffice"
+PLATFORMS = (STAFF, "app.web.platform", "app.web.webhooks")
 
 # What a form field may carry that nobody means. Bytes are sent as they are.
 HOSTILE: tuple[str | bytes, ...] = (
@@ -74,8 +75,27 @@ HEADERS: tuple[tuple[str, str], ...] = (
     *(("Authorization", "Basic !!!"), ("Expect", "100-continue"), ("Transfer-Encoding", "chunked"), ("Cookie", "; = ;;")),
 )  # fmt: skip
 HOSTS = (
-    *("unknown.example", "LOCALHOST:8000", "localhost.", "localhost:", "localhost:٨", "[::1]", "[", "a b", ""),
-    *("x" * 300, "bücher.localhost", "xn--", "..", "evil.example:80@localhost", "localhost/../", "\xff", "'--"),
+    *(
+        "unknown.example",
+        "LOCALHOST:8000",
+        "localhost.",
+        "localhost:",
+        "localhost:٨",
+        "[::1]",
+        "[",
+        "a b",
+        "",
+    ),
+    *(
+        "x" * 300,
+        "bücher.localhost",
+        "xn--",
+        "..",
+        "evil.example:80@localhost",
+        "localhost/../",
+        "\xff",
+        "'--",
+    ),
 )
 BODIES: tuple[tuple[str, bytes], ...] = (
     ("application/json", b'{"phone": ["0712345678"], "area": {"a": 1}}'),
@@ -181,7 +201,7 @@ def run(app: Flask, *, seed: int, passes: int) -> Figures:
         for _ in range(passes):
             refill(app, ours)
             for shot in maker.one_pass():
-                _fire(app, shot, watch, figures)
+                fire(app, shot, watch, figures)
     figures.seconds = time.monotonic() - started
     return figures
 
@@ -220,12 +240,13 @@ def watched(app: Flask) -> Iterator[Watch]:
         app.view_functions.update(before)
 
 
-def _fire(app: Flask, shot: Shot, watch: Watch, figures: Figures) -> None:
+def fire(app: Flask, shot: Shot, watch: Watch, figures: Figures) -> None:
+    """Send one request and note what came of it."""
     watch.reached, watch.trace = False, ""
     try:
         # Each request has a context of its own, as in a server.
-        status = contextvars.Context().run(_send, app, shot)
-    except Exception:  # noqa: BLE001 - a crash outside the application is what we look for
+        status = contextvars.Context().run(send, app, shot)
+    except Exception:  # a crash outside the application is what we look for, too
         status, watch.trace = 599, traceback.format_exc()
     figures.sent += 1
     figures.reached += watch.reached
@@ -235,10 +256,9 @@ def _fire(app: Flask, shot: Shot, watch: Watch, figures: Figures) -> None:
         figures.bugs.append(f"{status} {shot}\n{watch.trace}")
 
 
-def _send(app: Flask, shot: Shot) -> int:
-    builder = EnvironBuilder(
-        shot.path, method=shot.method, base_url="https://localhost:8000"
-    )
+def send(app: Flask, shot: Shot) -> int:
+    """The status this application answers with."""
+    builder = EnvironBuilder(shot.path, method=shot.method, base_url="https://localhost:8000")
     environ = builder.get_environ() | {
         "HTTP_HOST": shot.host,
         "REMOTE_ADDR": shot.address,
@@ -280,14 +300,19 @@ class Maker:
         for role, rule, method in aims:
             yield self.shot(role, rule, method)
 
-    def shot(self, role: str, rule: Rule, method: str) -> Shot:
-        """One request. A third are what a page of ours sends; the rest are bent somewhere."""
+    def shot(self, role: str, rule: Rule, method: str, fixed: dict[str, str] | None = None) -> Shot:
+        """One request. A third are what a page of ours sends; the rest are bent somewhere.
+
+        With ``fixed`` values for fields it is what a page sends but for those.
+        """
         self.number += 1
-        rng, bent = self.rng, self.rng.random() > 0.35
+        rng, bent = self.rng, fixed is None and self.rng.random() > 0.35
         host = self._host(rule)
         cookies = self._cookies(role, host)
         headers = {"Sec-Fetch-Site": "same-origin"}
-        form = self._form(rule, role, host, bent=bent)
+        form = self._form(rule, role, bent=bent)
+        if fixed is not None:
+            form = [pair for pair in form if pair[0] not in fixed] + list(fixed.items())
         path, query, body = self._path(rule, bent=bent), b"", b""
         if method == "POST":
             headers["Content-Type"], body = self._body(form)
@@ -317,9 +342,7 @@ class Maker:
     # -- where --------------------------------------------------------------------------
 
     def _host(self, rule: Rule) -> str:
-        wanted = self.ours.host
-        if self._module(rule).startswith(("app.web.backoffice", "app.web.platform", "app.web.webhooks")):
-            wanted = PLATFORM
+        wanted = PLATFORM if self.is_platforms(rule) else self.ours.host
         if self.rng.random() < 0.04:
             wanted = self.rng.choice((self.theirs.host, PLATFORM, self.ours.host))
         return f"{wanted}:8000"
@@ -331,22 +354,32 @@ class Maker:
             chance = self.rng.random() if bent else 0.0
             name = found[1]
             if chance < 0.78:
-                return self._known(rule, name, self.ours)
+                return self.known(rule, name, self.ours)
             if chance < 0.9:
-                return self._known(rule, name, self.theirs)
+                return self.known(rule, name, self.theirs)
             value = self.rng.choice(HOSTILE)
-            return quote(value[:4400] if isinstance(value, bytes) else value.encode()[:4400], safe="")
+            return quote(
+                value[:4400] if isinstance(value, bytes) else value.encode()[:4400], safe=""
+            )
 
-        return re.sub(r"<(?:[^:<>]+:)?(\w+)>", fill, rule.rule)
+        return ARGUMENT.sub(fill, rule.rule)
 
-    def _known(self, rule: Rule, name: str, aim: Aim) -> str:
+    def address(self, rule: Rule, aim: Aim) -> str:
+        """The rule's address with this store's own rows in it."""
+        return ARGUMENT.sub(lambda found: self.known(rule, found[1], aim), rule.rule)
+
+    def known(self, rule: Rule, name: str, aim: Aim) -> str:
+        """A value for one argument of a rule, from this store's rows."""
         if name == "store":
             return aim.slug
         if name in ("width", "part"):
             return self.rng.choice(("320", "640", "1", "0", "9999999999999"))
         key = name
         if name == "token":
-            key = next((k for p, k in (("/o/", "token"), ("/hooks/", "hook")) if rule.rule.startswith(p)), "file")
+            key = next(
+                (k for p, k in (("/o/", "token"), ("/hooks/", "hook")) if rule.rule.startswith(p)),
+                "file",
+            )
         elif name == "slug":
             key = "category" if rule.rule.startswith("/c/") else "product"
         found = aim.values.get(key)
@@ -354,9 +387,9 @@ class Maker:
 
     # -- what ---------------------------------------------------------------------------
 
-    def _form(self, rule: Rule, role: str, host: str, *, bent: bool) -> list[tuple[str, str | bytes]]:
+    def _form(self, rule: Rule, role: str, *, bent: bool) -> list[tuple[str, str | bytes]]:
         rng = self.rng
-        form: list[tuple[str, str | bytes]] = [("csrf_token", self._token(role, host))]
+        form: list[tuple[str, str | bytes]] = [("csrf_token", self.tokens[role][0])]
         for name in self.fields[rule.endpoint]:
             chance = rng.random() if bent else 0.0
             if chance < 0.7:
@@ -366,7 +399,12 @@ class Maker:
             if bent and rng.random() < 0.05:
                 form += [(f"{name}[]", "1"), (name, rng.choice(HOSTILE)), (name, self.good(name))]
         if bent and rng.random() < 0.1:
-            form.append((rng.choice(("status", "__proto__", "order_id", "store_id", "col:Name", "\x00")), "paid"))
+            form.append(
+                (
+                    rng.choice(("status", "__proto__", "order_id", "store_id", "col:Name", "\x00")),
+                    "paid",
+                )
+            )
         rng.shuffle(form)
         return form
 
@@ -377,30 +415,17 @@ class Maker:
             return rng.choice(("Small", "Big"))
         if name.startswith("col:"):
             return rng.choice(("name", "price", "stock", "sku", ""))
-        choices = GOOD.get(name)
-        if choices is not None:
-            return str(rng.choice(choices))
-        pool = {
-            "sku": "sku", "product": "product", "rider": "rider_id", "order": "order_id",
-            "orders": "order_id", "area": "area",
-        }.get(name)  # fmt: skip
-        if pool:
-            return rng.choice(values[pool] or [nobody()])
-        match name:
-            case "phone":
-                return "0" + phone()[4:]
-            case "key":
-                return f"{rng.getrandbits(128):032x}"
-            case "pending":
-                return sign(self.app, "pending-phone", phone())
-            case "next":
-                return rng.choice(("/checkout", "/cart", f"/staff/{self.ours.slug}/orders/", "/"))
-            case "back":
-                return f"/staff/{self.ours.slug}/orders/?tab=out"
-            case "about":
-                return f"order:{rng.choice(values['order_id'])}"
-            case _:
-                return rng.choice(("1", "yes", "tea"))
+        if name in POOLS:
+            return rng.choice(values[POOLS[name]] or [nobody()])
+        made: dict[str, Callable[[], str]] = {
+            "phone": lambda: f"071{rng.randrange(10**7):07d}",
+            "key": lambda: f"{rng.getrandbits(128):032x}",
+            "pending": lambda: sign(self.app, "pending-phone", f"+25471{rng.randrange(10**7):07d}"),
+            "next": lambda: rng.choice(("/checkout", "/cart", f"/staff/{self.ours.slug}/orders/")),
+            "back": lambda: f"/staff/{self.ours.slug}/orders/?tab=out",
+            "about": lambda: f"order:{rng.choice(values['order_id'])}",
+        }
+        return made[name]() if name in made else str(rng.choice(GOOD.get(name, UNKNOWN)))
 
     def _body(self, form: list[tuple[str, str | bytes]]) -> tuple[str, bytes]:
         if "file" not in dict(form) and self.rng.random() < 0.85:
@@ -414,7 +439,9 @@ class Maker:
                 filename, data = self.rng.choice(FILES[:1] * 5 + FILES)
                 head += b'; filename="' + filename.encode() + b'"\r\nContent-Type: text/csv'
             parts.append(b"--" + edge + b"\r\n" + head + b"\r\n\r\n" + data + b"\r\n")
-        return f"multipart/form-data; boundary={edge.decode()}", b"".join(parts) + b"--" + edge + b"--\r\n"
+        return f"multipart/form-data; boundary={edge.decode()}", b"".join(
+            parts
+        ) + b"--" + edge + b"--\r\n"
 
     def _bend(
         self, way: int, host: str, headers: dict[str, str], cookies: dict[str, str], body: bytes
@@ -432,12 +459,17 @@ class Maker:
                 name, value = rng.choice([*odd, *[("Origin", f"https://{host}")] * len(odd)])
                 headers[name] = value
             case 3:
-                headers["Sec-Fetch-Site"] = rng.choice(("cross-site", "same-site", "none", "\xff", ""))
+                headers["Sec-Fetch-Site"] = rng.choice(
+                    ("cross-site", "same-site", "none", "\xff", "")
+                )
             case 4:
                 for name in rng.sample(sorted(cookies), k=min(2, len(cookies))):
                     cookies[name] = _tampered(rng, cookies[name])
             case 5:
-                cookies |= {"__Host-lang": rng.choice(("sw", "zz", "../", "\xff")), "__Host-area": "' OR 1=1"}
+                cookies |= {
+                    "__Host-lang": rng.choice(("sw", "zz", "../", "\xff")),
+                    "__Host-area": "' OR 1=1",
+                }
             case _:
                 for name, value in rng.sample(HEADERS, k=2):
                     headers[name] = value
@@ -462,8 +494,9 @@ class Maker:
         assert cookie is not None
         return token_in(page), cookie.value
 
-    def _token(self, role: str, host: str) -> str:
-        return self.tokens[role][0]
+    def is_platforms(self, rule: Rule) -> bool:
+        """Whether this address lives on the platform's host."""
+        return self._module(rule).startswith(PLATFORMS)
 
     def _module(self, rule: Rule) -> str:
         return self.app.view_functions[rule.endpoint].__module__
@@ -473,6 +506,17 @@ class Maker:
         return method != "OPTIONS" and (role == "owner" or not is_staff)
 
 
+# Fields that carry an id or a name of one of our rows, and where those are kept.
+POOLS = {
+    "sku": "sku",
+    "product": "product",
+    "area": "area",
+    "rider": "rider_id",
+    "order": "order_id",
+    "orders": "order_id",
+}
+MADE = ("phone", "key", "pending", "next", "back", "about")
+UNKNOWN = ("1", "yes", "tea")
 # Fields whose good values are a choice.
 GOOD: dict[str, tuple[object, ...]] = {
     "q": ("tea", "kericho", "westi", "", "FZ-1"),
@@ -508,6 +552,7 @@ GOOD: dict[str, tuple[object, ...]] = {
     "change": (1, ""),
 }
 
+ARGUMENT = re.compile(r"<(?:[^:<>]+:)?(\w+)>")
 _READS = re.compile(
     r"""(?:field|getlist|(?:form|args|values|files)\.get)\(\s*"([\w-]+)\""""
     r"""|(?:form|args)\[f?"([\w-]+)(?:\{[^}]*\})?"\]"""
@@ -538,7 +583,9 @@ def _tampered(rng: random.Random, value: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--passes", type=int, default=PASSES)
     asked = parser.parse_args()
@@ -564,7 +611,10 @@ def served() -> Iterator[Flask]:
 
     with tempfile.TemporaryDirectory(prefix="dk-fuzz-") as folder:
         Path(folder).chmod(0o755)
-        postgres, valkey = Postgres(Path(folder) / "pg", fast=True), Valkey(Path(folder) / "vk", fast=True)
+        postgres, valkey = (
+            Postgres(Path(folder) / "pg", fast=True),
+            Valkey(Path(folder) / "vk", fast=True),
+        )
         postgres.start()
         valkey.start()
         try:

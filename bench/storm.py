@@ -165,10 +165,15 @@ def _wait_until_calm(world: World, *, limit: float = 420) -> None:
 
 def lines(weather: Weather, checkouts: int) -> list[str]:
     """The figures as they are printed."""
+    rate = checkouts / max(weather.seconds, 1)
+    answers = dict(sorted(weather.answers.items()))
+    went = (
+        f"{checkouts} checkouts in {weather.seconds:.0f} s ({rate:.1f} a second), answers {answers}"
+    )
+    calm = f"calm {weather.settled_after:.0f} s after the last order"
     return [
-        f"{checkouts} checkouts in {weather.seconds:.0f} s ({checkouts / max(weather.seconds, 1):.1f} a second),"
-        f" answers {dict(sorted(weather.answers.items()))}, connections lost {weather.lost_connections}",
-        f"workers and relay killed {weather.kills} times; calm {weather.settled_after:.0f} s after the last order",
+        f"{went}, connections lost {weather.lost_connections}",
+        f"workers and relay killed {weather.kills} times; {calm}",
         *weather.report.lines(),
     ]
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 import pytest
 from flask import Flask
-
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -59,14 +58,24 @@ def test_checkout(app: Flask, client: Shopper, goods: str) -> None:
     client.post("/cart/lines", data={"sku": "POT-1", "quantity": "1"})
     page = client.get("/checkout?area=kilimani")
     form = hidden_fields(page.text, "/checkout") | {
-        "phone": "0712345678", "area": "kilimani", "landmark": "Blue gate"}
+        "phone": "0712345678",
+        "area": "kilimani",
+        "landmark": "Blue gate",
+    }
     print(form)
     with statements(app) as asked:
         answer = client.post("/checkout", data=form)
     assert answer.status_code == 303, answer.text
     for n, a in enumerate(asked, 1):
         print(n, a[:230])
-    for path in ("/", "/p/" + goods, "/cart", "/checkout", answer.headers["location"], answer.headers["location"]+ "/payment"):
+    for path in (
+        "/",
+        "/p/" + goods,
+        "/cart",
+        "/checkout",
+        answer.headers["location"],
+        answer.headers["location"] + "/payment",
+    ):
         with statements(app) as asked:
             answer = client.get(path)
         print("==", path[:10], answer.status_code, len(asked))

@@ -139,7 +139,8 @@ def test_no_login_of_the_product_can_step_around_isolation(database: Database, r
 
 def test_no_table_can_be_truncated_or_referenced_by_a_login(owner: psycopg.Connection) -> None:
     granted = owner.execute(
-        "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants WHERE table_schema = 'app'"
+        "SELECT grantee, table_name, privilege_type FROM information_schema.role_table_grants"
+        " WHERE table_schema = 'app'"
         " AND grantee = ANY(%s) AND privilege_type IN ('TRUNCATE', 'REFERENCES', 'TRIGGER')",
         (list(LOGINS),),
     ).fetchall()
@@ -296,14 +297,22 @@ def test_another_store_does_not_find_our_order(
 
 
 @pytest.mark.row("W42")
-def test_an_edit_by_a_superuser_is_reported_by_the_chain(database: Database, session: Session, store: Store) -> None:
+def test_an_edit_by_a_superuser_is_reported_by_the_chain(
+    database: Database, session: Session, store: Store
+) -> None:
     make_order(session)
     session.commit()
     with psycopg.connect(database.superuser) as connection:
-        whole = connection.execute("SELECT count(*) FROM app.audit_breaks WHERE store_id = %s", (store.id,)).fetchone()
+        whole = connection.execute(
+            "SELECT count(*) FROM app.audit_breaks WHERE store_id = %s", (store.id,)
+        ).fetchone()
         connection.execute("ALTER TABLE app.audit_log DISABLE TRIGGER no_change")
-        connection.execute("UPDATE app.audit_log SET actor = 'nobody' WHERE store_id = %s AND seq = 1", (store.id,))
-        broken = connection.execute("SELECT seq FROM app.audit_breaks WHERE store_id = %s", (store.id,)).fetchall()
+        connection.execute(
+            "UPDATE app.audit_log SET actor = 'nobody' WHERE store_id = %s AND seq = 1", (store.id,)
+        )
+        broken = connection.execute(
+            "SELECT seq FROM app.audit_breaks WHERE store_id = %s", (store.id,)
+        ).fetchall()
         connection.rollback()
 
     assert whole == (0,)

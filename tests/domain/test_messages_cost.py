@@ -20,13 +20,15 @@ def test_the_months_cost_counts_this_months_sms_that_went_out(session: Session) 
     for status in ("sending", "sent"):
         session.execute(
             text(
-                "UPDATE app.messages SET status = :s, cost_cents = 80 WHERE store_id = app.store_id() AND dedupe_key < '3'"
+                "UPDATE app.messages SET status = :s, cost_cents = 80"
+                " WHERE store_id = app.store_id() AND dedupe_key < '3'"
             ),
             {"s": status},
         )
     session.execute(
         text(
-            "UPDATE app.messages SET created_at = now() - interval '40 days' WHERE store_id = app.store_id() AND dedupe_key = '0'"
+            "UPDATE app.messages SET created_at = now() - interval '40 days'"
+            " WHERE store_id = app.store_id() AND dedupe_key = '0'"
         )
     )
     session.commit()

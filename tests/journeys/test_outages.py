@@ -141,7 +141,8 @@ def test_messages_wait_for_a_provider_that_is_down(
     wait_for(
         "a try",
         lambda: world.sql(
-            "SELECT 1 FROM app.message_attempts t JOIN app.messages m ON m.store_id = t.store_id AND m.id = t.message_id"
+            "SELECT 1 FROM app.message_attempts t JOIN app.messages m"
+            " ON m.store_id = t.store_id AND m.id = t.message_id"
             " WHERE m.order_id = %s",
             purchase.row["id"],
         ),

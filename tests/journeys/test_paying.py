@@ -35,7 +35,8 @@ def buy(world: World, shop: Shop, **behaviour: object) -> Purchase:
 
 def callbacks_of(world: World, purchase: Purchase) -> list[dict[str, object]]:
     return world.sql(
-        "SELECT c.* FROM app.callback_inbox c JOIN app.payment_attempts a ON a.store_id = c.store_id AND a.id = c.attempt_id"
+        "SELECT c.* FROM app.callback_inbox c JOIN app.payment_attempts a"
+        " ON a.store_id = c.store_id AND a.id = c.attempt_id"
         " WHERE a.store_id = %s AND a.order_id = %s ORDER BY c.received_at",
         purchase.row["store_id"],
         purchase.row["id"],
@@ -207,7 +208,7 @@ def test_another_amount_waits_for_a_person(
 def test_forged_callbacks_release_nothing(
     world: World, shop: Shop, everything_agrees: Check
 ) -> None:
-    """Twenty forgeries, the last with four of five locks right: secret, ids, amount, shape; only the query disagrees."""
+    """Twenty forgeries; the last has secret, ids, amount and shape right, and only the query disagrees."""
     purchase = buy(world, shop)
     wait_for("the prompt", lambda: world.prompts(purchase.shopper.phone))
     path, checkout = hook_of(world, shop, purchase)
@@ -318,7 +319,8 @@ def test_what_nobody_can_know_becomes_a_review_item(
     item = wait_for(
         "a review item",
         lambda: world.sql(
-            "SELECT *, now() - opened_at AS age FROM app.review_items WHERE store_id = %s AND subject_id = %s AND kind = 'silent_attempt'",
+            "SELECT *, now() - opened_at AS age FROM app.review_items"
+            " WHERE store_id = %s AND subject_id = %s AND kind = 'silent_attempt'",
             shop.store_id,
             purchase.attempts()[-1]["id"],
         ),

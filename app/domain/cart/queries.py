@@ -21,9 +21,7 @@ class CartSummary:
     subtotal_cents: int = 0
 
 
-def find_cart(
-    session: Session, cart_id: UUID | None, *, with_goods: bool = True
-) -> Cart | None:
+def find_cart(session: Session, cart_id: UUID | None, *, with_goods: bool = True) -> Cart | None:
     """The cart with its lines, variants, products and pictures, or None.
 
     Without ``with_goods`` the row alone, for who will read the goods under a lock.

@@ -34,4 +34,6 @@ NEXT: dict[OrderStatus, frozenset[OrderStatus]] = {
 }
 
 TO_PACK: frozenset[OrderStatus] = frozenset({S.PAID, S.ACCEPTED})
-SOLD: frozenset[OrderStatus] = frozenset({S.PAID, S.ACCEPTED, S.PACKED, S.DISPATCHED, S.DELIVERED, S.CLOSED})
+SOLD: frozenset[OrderStatus] = frozenset(
+    {S.PAID, S.ACCEPTED, S.PACKED, S.DISPATCHED, S.DELIVERED, S.CLOSED}
+)

@@ -27,7 +27,7 @@ from app.domain.payments.settling import settle
 from app.domain.payments.states import OPEN, AttemptStatus
 from app.domain.stores.models import Store
 from app.ids import new_id
-from app.jobs import Topic, ask_for, request_id
+from app.jobs import Topic, ask_for, request_id, tracing
 from app.logging import get_logger
 from app.providers.payments.mpesa import (
     Confirmation,
@@ -45,6 +45,11 @@ _KEEP = text(
     " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, :source_ip, :is_listed_ip, :request_id)"
 )
 
+_TRACE = text(
+    "SELECT request_id FROM app.outbox WHERE store_id = app.store_id()"
+    " AND topic = 'send_attempt' AND dedupe_key = :attempt_id"
+)
+
 
 def store_callback(
     session: Session,
@@ -55,8 +60,13 @@ def store_callback(
     source_ip: str,
     is_listed_ip: bool | None,
 ) -> UUID:
-    """Keep a callback exactly as it came and ask for it to be handled. Does not commit."""
+    """Keep a callback exactly as it came and ask for it to be handled. Does not commit.
+
+    What follows continues under the request id of the checkout that sent the prompt, so
+    that one id tells the whole story.
+    """
     callback_id = new_id()
+    trace_id = session.scalar(_TRACE, {"attempt_id": str(attempt_id)}) or request_id.get()
     session.execute(
         _KEEP,
         {
@@ -67,11 +77,15 @@ def store_callback(
             "body_sha256": hashlib.sha256(body).digest(),
             "source_ip": source_ip,
             "is_listed_ip": is_listed_ip,
-            "request_id": request_id.get(),
+            "request_id": trace_id,
         },
     )
     if kind != "c2b_validation":
-        ask_for(session, Topic.HANDLE_CALLBACK, key=str(callback_id), callback_id=str(callback_id))
+        with tracing(trace_id):
+            ask_for(
+                session, Topic.HANDLE_CALLBACK, key=str(callback_id), callback_id=str(callback_id)
+            )
+    log.info("callback_stored", kind=kind, is_listed_ip=is_listed_ip, request_id=trace_id)
     return callback_id
 
 

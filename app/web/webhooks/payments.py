@@ -73,5 +73,4 @@ def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
         log.warning("callback_not_stored", error=type(error).__name__)
         return jsonify(ResultCode=1, ResultDesc="Try again"), 503
     CALLBACKS.labels(kind).inc()
-    log.info("callback_stored", kind=kind, is_listed_ip=listed)
     return jsonify(ResultCode=0, ResultDesc="Accepted"), 200

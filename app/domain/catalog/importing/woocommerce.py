@@ -134,10 +134,8 @@ class _WooReader:
 
     def _product(self, row: Row, name: str, sku: str, kinds: set[str]) -> ProductDraft:
         number = clean_text(self._cell(row, "id"))
-        if sku:
-            source_key = f"woo:{sku_key(sku)}"
-        else:
-            source_key = f"woo-id:{number}" if number else f"name:{name_key(name)}"
+        without_sku = f"woo-id:{number}" if number else f"name:{name_key(name)}"
+        source_key = f"woo:{sku_key(sku)}" if sku else without_sku
         product = ProductDraft(
             source_key=source_key,
             name=name,
