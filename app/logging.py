@@ -21,6 +21,8 @@ _CARD = re.compile(r"(?<![\w-])\d{13,19}(?![\w-])")
 _BEARER = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+")
 _TOKEN_IN_PATH = re.compile(r"(/(?:o|r|hooks/pay|pay)/)[\w-]{6,}")
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{8})\d+")
+# Something of each of the above: most texts have nothing, and are asked this one question only.
+_SUSPECT = re.compile(r"(?i)@|\d(?:[ -]?\d){6}|bearer|basic|/(?:o|r|hooks/pay|pay)/|ws_co_")
 _SECRET_NAMES = re.compile(
     r"(?i)pass|secret|token|authorization|cookie|otp|api_?key|(^|_)code$|msisdn|phone$"
 )
@@ -28,6 +30,8 @@ _SECRET_NAMES = re.compile(
 
 def scrub(text: str) -> str:
     """The text without anything that must not be in a log."""
+    if not _SUSPECT.search(text):
+        return text
     text = _CHECKOUT_ID.sub(r"\1•••", text)
     text = _TOKEN_IN_PATH.sub(r"\1•••", text)
     text = _BEARER.sub(r"\1 •••", text)

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -29,6 +29,14 @@ WORKER_LIMITS = (
 PING_AFTER = 30.0  # seconds a connection may lie in the pool and be trusted without a question
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": StoreSession})
+
+def looking_up() -> Connection:
+    """A connection for one question outside any transaction, such as whose host this is.
+
+    One message to Postgres instead of three: nothing is begun, nothing ended.
+    """
+    return db.engine.connect()
+
 
 _platform: sessionmaker[Session] | None = None
 

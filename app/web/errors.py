@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError, OperationalError
 from werkzeug.exceptions import HTTPException
 
@@ -65,6 +66,8 @@ def show_http_error(error: HTTPException) -> Response:
         414: _("That address is too long."),
         429: _("Too many requests. Please wait a minute and try again."),
     }.get(code, _("We could not do that."))
+    if isinstance(error, CSRFError):
+        words = _("This page is out of date. Please load it again and repeat your last step.")
     response = _words(words, code)
     retry_after = error.get_response().headers.get("Retry-After") if error.response else None
     if code == 429:

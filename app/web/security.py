@@ -62,10 +62,10 @@ def _refuse_odd_input() -> None:
             return
         for name, value in request.form.items(multi=True):
             # A part of a multipart body may have no name at all.
-            if name is None or "\x00" in name or "\x00" in value or len(value) > 64 * 1024:
+            if not name or "\x00" in name or "\x00" in value or len(value) > 64 * 1024:
                 abort(400)
         for name, upload in request.files.items(multi=True):
-            if name is None or "\x00" in name or "\x00" in (upload.filename or ""):
+            if not name or "\x00" in name or "\x00" in (upload.filename or ""):
                 abort(400)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, abort, current_app, g, make_response, request
 from sqlalchemy import text
 
-from app.db.engine import db
+from app.db.engine import db, looking_up
 from app.db.tenancy import current_store
 from app.domain.stores.models import Store
 from app.i18n import set_locale
@@ -34,7 +34,7 @@ def open_store() -> Response | None:
     """
     if is_platform_host():
         abort(404)
-    with db.engine.connect() as connection:
+    with looking_up() as connection:
         found = connection.execute(_RESOLVE, {"host": request_host()}).one_or_none()
     if found is None:
         return make_response(

@@ -125,8 +125,14 @@ def set_price(world: World, shop: Shop, n: int, cents: int) -> None:
 
 
 def set_stock(world: World, shop: Shop, n: int, stock: int) -> None:
+    """Count the shelf anew, with the movement that every change of stock has."""
     world.sql(
-        "UPDATE app.variants SET on_hand = reserved + %s WHERE store_id = %s AND id = %s",
+        "WITH old AS (SELECT store_id, id, reserved + %s - on_hand AS change FROM app.variants"
+        "              WHERE store_id = %s AND id = %s),"
+        " moved AS (INSERT INTO app.stock_movements (id, store_id, variant_id, quantity, reason)"
+        "            SELECT gen_random_uuid(), store_id, id, change, 'count' FROM old)"
+        " UPDATE app.variants v SET on_hand = on_hand + change FROM old"
+        "  WHERE v.store_id = old.store_id AND v.id = old.id",
         stock,
         shop.store_id,
         shop.variants[n]["id"],
@@ -462,10 +468,8 @@ def assert_harmless(page: Page, *, is_named: bool = True) -> None:
 def sign_in(page: Page, world: World, shop: Shop, role: str) -> None:
     """Sign a person of this store in with their password."""
     person = shop.people[role]
-    page.goto(f"{world.stack.base_url}/sign-in")
-    form = page.locator("form[action$='/sign-in/password']")
-    if not form.locator("[name=email]").is_visible():
-        page.locator("summary").filter(has_text=re.compile("password", re.IGNORECASE)).click()
+    page.goto(f"{world.stack.base_url}/sign-in?way=password")
+    form = page.locator("form").filter(has=page.locator("[name=password]"))
     form.locator("[name=email]").fill(person["email"])
     form.locator("[name=password]").fill(person["password"])
     form.locator("button").click()

@@ -39,15 +39,14 @@ from app.providers.payments.mpesa import (
 
 log = get_logger("mpesa")
 
+# Under the request id of the prompt it answers, so that one id tells the whole story.
 _KEEP = text(
     "INSERT INTO app.callback_inbox"
     " (id, kind, attempt_id, body, body_sha256, source_ip, is_listed_ip, request_id)"
-    " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, :source_ip, :is_listed_ip, :request_id)"
-)
-
-_TRACE = text(
-    "SELECT request_id FROM app.outbox WHERE store_id = app.store_id()"
-    " AND topic = 'send_attempt' AND dedupe_key = :attempt_id"
+    " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, :source_ip, :is_listed_ip,"
+    " coalesce((SELECT nullif(request_id, '') FROM app.outbox WHERE store_id = app.store_id()"
+    " AND topic = 'send_attempt' AND dedupe_key = CAST(:attempt_id AS text)), :request_id))"
+    " RETURNING request_id"
 )
 
 
@@ -66,8 +65,7 @@ def store_callback(
     that one id tells the whole story.
     """
     callback_id = new_id()
-    trace_id = session.scalar(_TRACE, {"attempt_id": str(attempt_id)}) or request_id.get()
-    session.execute(
+    trace_id: str = session.execute(
         _KEEP,
         {
             "id": callback_id,
@@ -77,9 +75,9 @@ def store_callback(
             "body_sha256": hashlib.sha256(body).digest(),
             "source_ip": source_ip,
             "is_listed_ip": is_listed_ip,
-            "request_id": trace_id,
+            "request_id": request_id.get(),
         },
-    )
+    ).scalar_one()
     if kind != "c2b_validation":
         with tracing(trace_id):
             ask_for(

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, current_app, jsonify, request
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db.engine import db
+from app.db.engine import db, looking_up
 from app.domain.payments.callbacks import store_callback
 from app.logging import get_logger
 from app.web.metrics import CALLBACKS
@@ -53,7 +53,7 @@ def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
     if len(body) > BODY_LIMIT:
         abort(413)
     try:
-        with db.engine.connect() as connection:
+        with looking_up() as connection:
             found = connection.execute(_RESOLVE, {"token": token}).one_or_none()
         if found is None:
             return jsonify(ResultCode=1, ResultDesc="Rejected"), 404
