@@ -94,7 +94,7 @@ def storm(
     for name in VICTIMS:
         if not stack.pids(name):
             stack.restart(name)
-    _wait_until_calm(world)
+    _wait_until_calm(world, limit=max(420, checkouts))
     weather.settled_after = time.monotonic() - began - weather.seconds
     weather.report = selfcheck(
         world.superuser_url, str(world.sandbox.base_url).rstrip("/"), since=since
@@ -147,7 +147,7 @@ def _kill_now_and_then(
         stack.restart(victim)
 
 
-def _wait_until_calm(world: World, *, limit: float = 420) -> None:
+def _wait_until_calm(world: World, *, limit: float) -> None:
     """Until the provider has nothing left to say and no attempt is open, or the time is up."""
     end = time.monotonic() + limit
     while time.monotonic() < end:
@@ -189,7 +189,8 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="storm-"))
     home.chmod(0o755)
     try:
-        with Stack(home, fast=True, env=WAITS, workers=wish.workers) as stack:
+        env = WAITS | {"GIVE_UP_SECONDS": str(max(75, wish.checkouts // 4))}
+        with Stack(home, fast=True, env=env, workers=wish.workers) as stack:
             weather = storm(
                 stack,
                 checkouts=wish.checkouts,

@@ -31,6 +31,7 @@ CANARY = "relay:canary"
 BATCH = 100
 MOST_ATTEMPTS = 12
 JOB_TIMEOUT = 60
+MOST_BELLS = 30
 FEW = 4
 TOGETHER = 4
 
@@ -38,7 +39,7 @@ _DUE = """
 UPDATE app.outbox SET attempts = attempts + 1,
        available_at = now() + make_interval(secs => least(600, %(visibility)s * power(2, least(attempts, 3))))
  WHERE (store_id, id) IN (SELECT store_id, id FROM app.outbox WHERE status = 'pending' AND available_at <= now()
-              ORDER BY available_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
+              AND queue = ANY(%(queues)s) ORDER BY available_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED)
 RETURNING id, store_id, attempts, queue
 """
 _DEAD = """
@@ -102,14 +103,19 @@ class Relay:
                 pass
 
     def ring(self, connection: psycopg.Connection) -> int:
-        """Ring for one batch of due rows; returns how many. A Redis error takes the batch back."""
+        """Ring for one batch of due rows; returns how many. A Redis error takes the batch back.
+
+        A queue that is full of bells nobody has heard yet gets no more: its rows wait in
+        Postgres, where waiting costs nothing, and are not rung a second time in vain.
+        """
+        with_room = [name for name, queue in self.queues.items() if queue.count < MOST_BELLS]
         with connection.transaction():
             for row_id, store_id, topic in connection.execute(
                 _DEAD, {"most": MOST_ATTEMPTS}
             ).fetchall():
                 log.error("outbox_row_dead", row_id=str(row_id), store_id=store_id, topic=topic)
             rows = connection.execute(
-                _DUE, {"visibility": self.timings.visibility, "batch": BATCH}
+                _DUE, {"visibility": self.timings.visibility, "batch": BATCH, "queues": with_room}
             ).fetchall()
             if rows:
                 with self.redis.pipeline() as pipeline:

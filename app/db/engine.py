@@ -30,12 +30,13 @@ PING_AFTER = 30.0  # seconds a connection may lie in the pool and be trusted wit
 
 db = SQLAlchemy(model_class=Base, session_options={"class_": StoreSession})
 
+
 def looking_up() -> Connection:
     """A connection for one question outside any transaction, such as whose host this is.
 
     One message to Postgres instead of three: nothing is begun, nothing ended.
     """
-    return db.engine.connect()
+    return db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
 _platform: sessionmaker[Session] | None = None

@@ -1,4 +1,4 @@
-"""How many statements a page may send to Postgres: every one is a wait that a shopper shares."""
+"""How many statements a page may send to Postgres: each is a wait, and every shopper shares it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ from sqlalchemy.orm import Session
 
 from app.db.engine import db
 from app.domain.delivery.actions import serve_area
+from app.domain.stores.models import Store
+from app.ids import new_token
 from tests.builders import make_variant
 from tests.web.storefront.conftest import Shopper, shopper_of
 from tests.world import hidden_fields
 
-BESIDE = re.compile(r"(?i)^\s*(begin|commit|set |rollback|savepoint|release)")
+CHECKOUT, PRODUCT = 25, 4
+BRACKETS = re.compile(r"(?i)\s*(begin|commit|set |rollback|savepoint|release)")
+TYPED = {"phone": "0712345678", "area": "kilimani", "landmark": "Blue gate"}
 
 
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
-    """What the web app asks Postgres meanwhile, ``set_config`` and the host's lookup included."""
+    """What Postgres is asked meanwhile: the store's lookup and binding count, brackets do not.
+
+    Rows that go one by one, as the driver's executemany does, are a statement each.
+    """
     asked: list[str] = []
 
-    def note(connection, cursor, statement, parameters, context, executemany):  # type: ignore[no-untyped-def]
-        if not BESIDE.match(statement):
-            asked.append(" ".join(statement.split()))
+    def note(connection, cursor, statement, parameters, context, executemany) -> None:  # type: ignore[no-untyped-def]
+        if not BRACKETS.match(statement):
+            asked.extend([statement] * (len(parameters) if isinstance(parameters, list) else 1))
 
     with app.app_context():
         engine = db.engine
@@ -39,45 +46,67 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def goods(session: Session) -> str:
-    variant = make_variant(session, sku="TEA-1", stock=100)
-    make_variant(session, name="Teapot", sku="POT-1", stock=100)
+def shopper(app: Flask, session: Session, store: Store) -> Shopper:
+    """A phone with three different goods in its cart."""
+    for sku in ("TEA", "POT", "CUP"):
+        make_variant(session, name=f"Kericho {sku.lower()}", sku=sku)
     serve_area(session, "kilimani", actor="test", fee_cents=250_00)
-    slug = variant.product.slug
     session.commit()
-    return slug
+    browser = shopper_of(app, store)
+    for sku in ("TEA", "POT", "CUP"):
+        browser.post("/cart/lines", data={"sku": sku})
+    return browser
 
 
-@pytest.fixture
-def client(app, store):
-    return shopper_of(app, store)
+def form_of(shopper: Shopper, address: str) -> dict[str, str]:
+    return hidden_fields(shopper.get(address).text, "/checkout") | TYPED
 
 
-def test_checkout(app: Flask, client: Shopper, goods: str) -> None:
-    client.post("/cart/lines", data={"sku": "TEA-1", "quantity": "1"})
-    client.post("/cart/lines", data={"sku": "POT-1", "quantity": "1"})
-    page = client.get("/checkout?area=kilimani")
-    form = hidden_fields(page.text, "/checkout") | {
-        "phone": "0712345678",
-        "area": "kilimani",
-        "landmark": "Blue gate",
-    }
-    print(form)
+@pytest.mark.row("W15")
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("/checkout", id="the area is new to the shop, so a quote is made"),
+        pytest.param("/checkout?area=kilimani", id="the quote of the page is used"),
+    ],
+)
+def test_a_checkout_takes_at_most_twenty_five_statements(
+    app: Flask, shopper: Shopper, address: str
+) -> None:
+    form = form_of(shopper, address)
+
     with statements(app) as asked:
-        answer = client.post("/checkout", data=form)
-    assert answer.status_code == 303, answer.text
-    for n, a in enumerate(asked, 1):
-        print(n, a[:230])
-    for path in (
-        "/",
-        "/p/" + goods,
-        "/cart",
-        "/checkout",
-        answer.headers["location"],
-        answer.headers["location"] + "/payment",
-    ):
-        with statements(app) as asked:
-            answer = client.get(path)
-        print("==", path[:10], answer.status_code, len(asked))
-        for n, a in enumerate(asked, 1):
-            print("   ", n, a[:140])
+        answer = shopper.post("/checkout", data=form)
+
+    assert answer.status_code == 303
+    assert len(asked) <= CHECKOUT, "\n".join(asked)
+
+
+def test_the_same_form_again_is_answered_from_its_key(app: Flask, shopper: Shopper) -> None:
+    form = form_of(shopper, "/checkout")
+    first = shopper.post("/checkout", data=form)
+
+    with statements(app) as asked:
+        again = shopper.post("/checkout", data=form)
+
+    assert again.headers["Location"] == first.headers["Location"]
+    assert len(asked) <= CHECKOUT // 3, "\n".join(asked)
+
+
+def test_a_product_page_takes_at_most_four_statements(app: Flask, shopper: Shopper) -> None:
+    with statements(app) as asked:
+        answer = shopper.get("/p/kericho-tea")
+
+    assert answer.status_code == 200
+    assert len(asked) <= PRODUCT, "\n".join(asked)
+    assert any("resolve_host" in statement for statement in asked)
+    assert any("set_config" in statement for statement in asked)
+
+
+def test_an_unknown_callback_asks_one_question(app: Flask) -> None:
+    with statements(app) as asked:
+        answer = app.test_client().post(
+            f"/hooks/pay/{new_token()}", json={}, base_url="http://localhost:8000"
+        )
+
+    assert (answer.status_code, len(asked)) == (404, 1)

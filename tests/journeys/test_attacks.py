@@ -12,11 +12,13 @@ import random
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import UUID
 
 import psycopg
 import pytest
 from flask import Flask
+from playwright.sync_api import Page, expect
 from psycopg import errors, sql
 from sqlalchemy import delete, text, update
 from werkzeug.routing import Rule
@@ -39,6 +41,7 @@ Snapshot = Callable[[Aim], dict[str, object]]
 
 HTMX = {"HX-Request": "true"}
 SAME = {"Sec-Fetch-Site": "same-origin"}
+READABLE = "() => [localStorage.length, sessionStorage.length, document.cookie]"
 ELSEWHERE = (
     *("https://evil.example/", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example"),
     *("https:evil.example", "javascript:alert(1)", "/\t/evil.example", "/\x0b/evil.example", " //evil.example"),
@@ -494,12 +497,57 @@ def test_a_job_of_theirs_that_names_our_payment_finds_none(
             ).scalar_one()
             db.session.remove()
             run(str(row), theirs.store_id)
+        # It was claimed and it ran: it found nothing to do, or nothing at all.
+        became = superuser.execute(
+            "SELECT status, last_error FROM app.outbox WHERE id = %s", (UUID(str(row)),)
+        ).fetchone()
+        assert became in (("done", None), ("pending", "NoResultFound")), topic
 
     assert snapshot(ours) == before
     calls = superuser.execute(
         "SELECT count(*) FROM app.provider_calls WHERE attempt_id = %s", (UUID(attempt[0]),)
     ).fetchone()
     assert calls == (0,)
+
+
+@pytest.mark.row("N84")
+@pytest.mark.parametrize(
+    ("address", "is_listed"), [("41.90.1.2", False), ("196.201.214.200", True)]
+)
+def test_a_callback_releases_nothing_wherever_it_comes_from(
+    app: Flask, ours: Aim, superuser: psycopg.Connection, address: str, is_listed: bool
+) -> None:
+    """Kept, flagged by where it came from, and only a reason to ask the provider."""
+    before = app.config["SETTINGS"]
+    app.config["SETTINGS"] = replace(before, provider_ips=("196.201.214.200",))
+    try:
+        body = {"Body": {"stkCallback": {"ResultCode": 0, "ResultDesc": "paid"}}}
+        client = app.test_client(use_cookies=False)
+        answer = client.post(
+            f"/hooks/pay/{ours.values['hook'][-1]}",
+            json=body,
+            base_url=f"https://{PLATFORM}:8000",
+            environ_overrides={"REMOTE_ADDR": address},
+        )
+    finally:
+        app.config["SETTINGS"] = before
+    kept = superuser.execute(
+        "SELECT c.id::text, c.is_listed_ip, a.order_id FROM app.callback_inbox c JOIN app.payment_attempts a"
+        " ON (a.store_id, a.id) = (c.store_id, c.attempt_id) WHERE c.store_id = %s AND c.source_ip = %s",
+        (ours.store_id, address),
+    ).fetchone()
+    assert answer.status_code == 200
+    assert kept is not None
+    assert kept[1] is is_listed
+    rung = superuser.execute(
+        "SELECT id::text FROM app.outbox WHERE topic = 'handle_callback' AND payload->>'callback_id' = %s",
+        (kept[0],),
+    ).fetchone()
+    assert rung is not None
+    with app.app_context():
+        run(rung[0], ours.store_id)
+    status = superuser.execute("SELECT status, paid_at FROM app.orders WHERE id = %s", (kept[2],))
+    assert status.fetchone() == ("pending_payment", None)
 
 
 # -- by SQL -----------------------------------------------------------------------------
@@ -593,6 +641,7 @@ def test_words_in_a_search_box_stay_words(
             assert page.status_code == 200, (page.request.path, page.status_code)
             # What was typed may be shown back; nothing of ours may be.
             assert not tells(page, ours, besides=words), page.request.path
+    assert "Kericho tea no. 1" in ask(app, "GET", theirs.host, "/search?q=kericho").text
     # A wildcard is a character: it does not mean "everything".
     for words in ("%", "_", "%%%"):
         found = ask(app, "GET", theirs.host, "/search", server={"QUERY_STRING": query(q=words)})
@@ -828,6 +877,33 @@ def test_the_real_server_knows_a_store_by_its_host_alone(world: World) -> None:
         assert "Duka" not in body
     status, body = at_host("evil.example", "/")
     assert (status, body) == (421, UNKNOWN_HOST)
+
+
+@pytest.mark.row("M10")
+def test_scripts_find_no_session_in_the_browser(world: World, page: Page) -> None:
+    """After signing in as staff and as a buyer, nothing a script can read says who one is."""
+    shop = world.open_shop()
+    platform = f"http://localhost:{world.stack.port}"
+    owner = shop.people["owner"]
+    page.goto(f"{platform}/sign-in?way=password")
+    page.locator("#email").fill(owner["email"])
+    page.locator("#password").fill(owner["password"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{platform}/dash/{shop.slug}/")
+    readable = page.evaluate(READABLE)
+    page.goto(f"http://{shop.host}:{world.stack.port}/p/{shop.variants[0]['slug']}")
+    page.get_by_role("button", name=re.compile("Add")).first.click()
+    expect(page.locator("#cart-count")).to_contain_text("1")
+    assert [readable, page.evaluate(READABLE)] == [[0, 0, ""], [0, 0, ""]]
+
+    cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
+    assert {"__Host-staff", "__Host-cart"} <= set(cookies)
+    for name, cookie in cookies.items():
+        assert name.startswith("__Host-")
+        assert cookie["httpOnly"]
+        assert cookie["secure"]
+        assert cookie["sameSite"] == "Lax"
+        assert not cookie["domain"].startswith(".")
 
 
 # -- helpers ----------------------------------------------------------------------------
