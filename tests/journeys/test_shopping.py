@@ -288,7 +288,7 @@ def test_more_than_there_is_becomes_what_there_is_and_says_so(world: World, page
     expect(page.locator("#cart-panel output")).to_have_text("2")
 
 
-@pytest.mark.row("N44", "W32")
+@pytest.mark.row("N44")
 def test_a_cart_outlives_the_browser_and_a_tampered_one_is_empty(
     world: World, shop: Shop, chromium: Browser, page: Page
 ) -> None:

@@ -145,6 +145,17 @@ def merge_carts(session: Session, into: Cart, other: Cart) -> Cart:
     return into
 
 
+def copy_cart(session: Session, into: Cart, other: Cart) -> None:
+    """Take over what another phone has in its cart, cut to stock. The other cart stays as it is."""
+    for line in other.lines:
+        mine = into.line_for(line.variant_id)
+        missing = line.quantity - (mine.quantity if mine else 0)
+        if missing > 0 and line.variant.stock > 0:
+            add_to_cart(session, into, line.variant, quantity=missing)
+    into.area = into.area or other.area
+    _touch(session, into)
+
+
 def claim_cart(session: Session, cart: Cart, customer_id: UUID) -> Cart:
     """Make the cart the customer's own, joined with the one they left on another phone."""
     theirs_id = session.scalar(

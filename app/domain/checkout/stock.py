@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
-from sqlalchemy import Case, case, select, update
+from sqlalchemy import Case, case, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,47 +21,40 @@ from app.domain.errors import OutOfStock
 from app.domain.orders.models import Order, OrderLine, Reservation
 from app.ids import new_id
 
+# Lock in key order, take what is there, note who has it: one statement, because every checkout
+# of a store passes here while others wait.
+_HOLD = text(
+    "WITH wanted AS (SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:variants AS uuid[]),"
+    " CAST(:quantities AS integer[])) AS w(id, variant_id, quantity)),"
+    " locked AS MATERIALIZED (SELECT v.id FROM app.variants v"
+    " WHERE v.store_id = app.store_id() AND v.id = ANY(CAST(:variants AS uuid[]))"
+    " ORDER BY v.id FOR UPDATE),"
+    " held AS (UPDATE app.variants v SET reserved = v.reserved + w.quantity"
+    " FROM locked l JOIN wanted w ON w.variant_id = l.id"
+    " WHERE v.store_id = app.store_id() AND v.id = l.id AND v.on_hand - v.reserved >= w.quantity"
+    " RETURNING w.id, v.id AS variant_id, w.quantity)"
+    " INSERT INTO app.reservations (id, order_id, variant_id, quantity, status, expires_at)"
+    " SELECT id, :order_id, variant_id, quantity, 'live', :until FROM held RETURNING variant_id"
+)
+
 
 def hold(session: Session, order_id: UUID, wanted: Mapping[UUID, int], *, until: datetime) -> None:
     """Reserve every variant of ``wanted``, or none: the caller rolls back when this says no.
 
     Raises OutOfStock naming the first variant that is short, as it stands now.
     """
-    quantity = _quantity_of(wanted)
-    locked = (
-        select(Variant.id)
-        .where(Variant.store_id == bound_store(), Variant.id.in_(wanted))
-        .order_by(Variant.id)
-        .with_for_update()
-        .cte("locked")
-    )
     held = session.scalars(
-        update(Variant)
-        .where(
-            Variant.store_id == bound_store(),
-            Variant.id == locked.c.id,
-            Variant.on_hand - Variant.reserved >= quantity,
-        )
-        .values(reserved=Variant.reserved + quantity)
-        .returning(Variant.id)
-        .execution_options(synchronize_session=False)
+        _HOLD,
+        {
+            "order_id": order_id,
+            "until": until,
+            "ids": [new_id() for _ in wanted],
+            "variants": list(wanted),
+            "quantities": list(wanted.values()),
+        },
     ).all()
     if len(held) < len(wanted):
         _refuse(session, wanted, set(held))
-    session.execute(
-        insert(Reservation).returning(Reservation.id),  # so that all rows go in one statement
-        [
-            {
-                "id": new_id(),
-                "order_id": order_id,
-                "variant_id": v,
-                "quantity": q,
-                "status": "live",
-                "expires_at": until,
-            }
-            for v, q in sorted(wanted.items())
-        ],
-    )
 
 
 def _refuse(session: Session, wanted: Mapping[UUID, int], held: set[UUID]) -> NoReturn:

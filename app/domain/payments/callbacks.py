@@ -45,7 +45,7 @@ _KEEP = text(
     " (id, kind, attempt_id, body, body_sha256, source_ip, is_listed_ip, request_id)"
     " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, :source_ip, :is_listed_ip,"
     " coalesce((SELECT nullif(request_id, '') FROM app.outbox WHERE store_id = app.store_id()"
-    " AND topic = 'send_attempt' AND dedupe_key = CAST(:attempt_id AS text)), :request_id))"
+    " AND topic = 'send_attempt' AND dedupe_key = :prompt), :request_id))"
     " RETURNING request_id"
 )
 
@@ -71,6 +71,7 @@ def store_callback(
             "id": callback_id,
             "kind": kind,
             "attempt_id": attempt_id,
+            "prompt": str(attempt_id or ""),  # a C2B confirmation answers no prompt
             "body": body,
             "body_sha256": hashlib.sha256(body).digest(),
             "source_ip": source_ip,

@@ -9,15 +9,18 @@ from uuid import UUID
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
+from app.addresses import store_url
 from app.db.engine import db
-from app.domain.cart.actions import add_to_cart, open_cart, set_quantity
+from app.domain.cart.actions import add_to_cart, copy_cart, open_cart, set_quantity
 from app.domain.cart.models import Cart
-from app.domain.cart.queries import find_cart, summarise_cart
+from app.domain.cart.queries import find_cart, find_cart_by_code, summarise_cart
 from app.domain.catalog.models import Variant
 from app.domain.catalog.queries import get_chosen_variant, get_variant
 from app.domain.errors import NotFound
+from app.domain.seo.queries import canonical_host
 from app.web.forms import field, positive_int, whole_number
 from app.web.htmx import fragment, wants_fragment
+from app.web.limits import SEARCHES, limiter
 from app.web.security import origin_checked
 from app.web.shopper import cart_id, remember_cart
 from app.web.storefront.browse import MAX_OPTIONS
@@ -35,6 +38,12 @@ class Removed:
     sku: str
     name: str
     quantity: int
+
+
+@bp.app_template_global("cart_link")
+def cart_link(code: str) -> str:
+    """The address under which another phone can take this cart over."""
+    return store_url(canonical_host(db.session()), f"/cart/with/{code}")
 
 
 @bp.get("/cart")
@@ -79,6 +88,30 @@ def change_line(line_id: UUID) -> ResponseReturnValue:
     if not wants_fragment():
         return remember_cart(make_response(redirect("/cart", code=303)), cart)
     return remember_cart(_panel_answer(cart, note=change.note, undo=removed), cart)
+
+
+@bp.get("/cart/with/<code>")
+@limiter.limit(SEARCHES)
+def offer(code: str) -> ResponseReturnValue:
+    """What somebody put together on another phone, to be taken over here by a tap."""
+    cart = find_cart_by_code(db.session(), code[:20])
+    if cart is None or not cart.lines:
+        raise NotFound
+    return render_template("storefront/cart_offer.html", cart=cart, code=cart.code)
+
+
+@bp.post("/cart/with/<code>")
+@origin_checked
+@limiter.limit(SEARCHES)
+def take_over(code: str) -> ResponseReturnValue:
+    other = find_cart_by_code(db.session(), code[:20])
+    if other is None:
+        raise NotFound
+    cart = open_cart(db.session(), cart_id())
+    if cart.id != other.id:
+        copy_cart(db.session(), cart, other)
+    db.session.commit()
+    return remember_cart(make_response(redirect("/cart", code=303)), cart)
 
 
 @bp.get("/cart/count")

@@ -4,8 +4,10 @@ import re
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.domain.cart.models import Cart
 from app.domain.delivery.actions import serve_area
 from app.domain.stores.models import Store
 from app.web.shopper import CART_COOKIE
@@ -140,3 +142,42 @@ def test_choosing_an_area_never_leads_out_of_the_shop(
     session.commit()
     answer = client.post("/deliver-to", data={"area": "kilimani", "next": elsewhere})
     assert answer.headers["Location"] == "/"
+
+
+@pytest.mark.row("W32", "N30")
+def test_the_chat_link_opens_the_cart_on_another_phone(
+    app: Flask, store: Store, client: Shopper, session: Session
+) -> None:
+    tea = make_variant(session, name="Kericho tea, 500 g", stock=5)
+    sku = tea.sku
+    session.commit()
+    client.post("/cart/lines", data={"sku": sku, "quantity": "2"})
+    path = f"/cart/with/{_newest_code(session)}"
+
+    other = shopper_of(app, store)
+    offered = other.get(path)
+    taken = other.post(path)
+
+    assert "Kericho tea, 500 g" in offered.text
+    assert "__Host-cart" not in offered.headers.get("Set-Cookie", "")
+    assert taken.status_code == 303
+    assert "Kericho tea, 500 g" in other.get("/cart").text
+    assert "Kericho tea, 500 g" in client.get("/cart").text
+
+
+def test_a_cart_code_of_another_store_opens_nothing(
+    app: Flask, store: Store, theirs: Store, client: Shopper, session: Session
+) -> None:
+    sku = make_variant(session).sku
+    session.commit()
+    client.post("/cart/lines", data={"sku": sku})
+    code = _newest_code(session)
+
+    assert shopper_of(app, theirs).get(f"/cart/with/{code}").status_code == 404
+    assert client.get("/cart/with/ZZZZZZ").status_code == 404
+
+
+def _newest_code(session: Session) -> str:
+    code = session.scalars(select(Cart.code).order_by(Cart.created_at.desc()).limit(1)).one()
+    session.commit()
+    return code
