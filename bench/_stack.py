@@ -27,7 +27,7 @@ from urllib.parse import urlencode
 import httpx
 import psycopg
 
-from local import ports
+from local import os_process, ports
 from local.processes import DEFAULT_PLAN, Plan
 from local.stack import Stack
 from tests.world import Shopper, World, wait_for
@@ -50,12 +50,12 @@ COUNT_CALLS = (
 
 @contextmanager
 def running(
-    processes: Collection[str], *, env: Mapping[str, str] | None = None, workers: int = 1
+    processes: Collection[str], *, env: Mapping[str, str] | None = None, web_workers: int = 1
 ) -> Iterator[World]:
     """A stack in a folder of its own, as durable as in production, without demo stores."""
     folder = Path(tempfile.mkdtemp(prefix="dkb-"))
     folder.chmod(0o755)
-    stack = Stack(folder, processes=processes, env=env, workers=workers)
+    stack = Stack(folder, processes=processes, env=env, web_workers=web_workers)
     try:
         with stack:
             world = World(stack)
@@ -87,7 +87,7 @@ def count_statements(world: World, programs: Sequence[str]) -> Callable[[], int]
 
 
 @contextmanager
-def bare(world: World) -> Iterator[int]:
+def bare(world: World, *, web_workers: int = 1) -> Iterator[int]:
     """The comparison program under the web's own server settings; yields its port."""
     with psycopg.connect(world.superuser_url, autocommit=True) as connection:
         connection.execute(BARE_TABLE)
@@ -99,7 +99,7 @@ def bare(world: World) -> Iterator[int]:
         "sandbox_port": "0",
         "checkout": "",
         "workers": "1",
-        "web_workers": "1",
+        "web_workers": str(web_workers),
     }
     [web] = [p for p in Plan.read(DEFAULT_PLAN, words).programs if p.name == "web"]
     command = [*web.command[:-1], "bench.bare:app"]
@@ -131,6 +131,7 @@ class Load:
     milliseconds: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
     lost: int = 0  # connections that broke before their answer
+    others: float = 0.0  # processor cores that programs of somebody else used meanwhile
 
     @property
     def per_second(self) -> float:
@@ -188,7 +189,10 @@ def load(port: int, clients: Sequence[Iterable[bytes]], *, seconds: float = 600)
 
     It ends when the requests do, or after so many seconds: give ``itertools.cycle`` then.
     """
-    return asyncio.run(_load(port, clients, seconds))
+    begun, before = time.perf_counter(), _others_seconds()
+    found = asyncio.run(_load(port, clients, seconds))
+    found.others = max(0.0, _others_seconds() - before) / (time.perf_counter() - begun)
+    return found
 
 
 async def _load(port: int, clients: Sequence[Iterable[bytes]], seconds: float) -> Load:
@@ -239,13 +243,39 @@ async def _answer(reader: asyncio.StreamReader) -> int:
 
 
 def processor_seconds(pids: Iterable[int]) -> float:
-    """What these processes have used so far, user and system."""
+    """What these processes, and the children they buried, have used so far, user and system."""
     ticks = 0
     for pid in pids:
         with suppress(OSError):
             stat = Path(f"/proc/{pid}/stat").read_text()
-            ticks += sum(int(part) for part in stat[stat.rindex(")") + 2 :].split()[11:13])
+            ticks += sum(int(part) for part in stat[stat.rindex(")") + 2 :].split()[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _others_seconds() -> float:
+    """Processor seconds of this machine so far that were not ours or our children's."""
+    ticks = [int(part) for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    busy = (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+    return busy - processor_seconds([os.getpid(), *os_process.children_of([os.getpid()])])
+
+
+def wait_until_quiet(*, cores: float = 0.3, seconds: float = 120) -> None:
+    """Wait until other programs use less than so many cores, but not for ever."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = _others_seconds()
+        time.sleep(2)
+        if (_others_seconds() - before) / 2 < cores:
+            return
+
+
+def row_of(what: str, found: Load) -> list[object]:
+    """One line of a table of loads, under the titles of ``LOAD_TITLES``."""
+    times = (f"{found.at(percent):.1f}" for percent in (50, 95, 99))
+    return [what, f"{found.per_second:.0f}", *times, f"{found.others:.1f}", found.said]
+
+
+LOAD_TITLES = ("what", "per second", "p50 ms", "p95 ms", "p99 ms", "others' cores", "answers")
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

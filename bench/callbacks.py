@@ -11,12 +11,16 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 from typing import Any
 
+from redis import Redis
+from rq import Queue as RqQueue
+from rq.serializers import JSONSerializer
+
 from bench._stack import (
+    LOAD_TITLES,
     Load,
     address_of,
     bare,
@@ -24,8 +28,10 @@ from bench._stack import (
     machine,
     processor_seconds,
     request_of,
+    row_of,
     running,
     table,
+    wait_until_quiet,
 )
 from tests.world import Shop, World, wait_for
 
@@ -42,11 +48,14 @@ def main() -> int:
     with running(PROGRAMS, env=ENV) as world:
         world.faults(**SILENT)
         shop = world.open_shop(stock=[100_000])
+        empty = empty_job_rate(world)
         alone = hooks_of(world, shop, asked.orders)
-        settled = settle_rate(world, shop, alone)
+        settled, settle_cpu = settle_rate(world, shop, alone)
         hooks = hooks_of(world, shop, asked.orders)
         with bare(world) as port:
+            wait_until_quiet()
             least = load(port, least_clients(asked.connections, hooks), seconds=asked.seconds)
+        wait_until_quiet()
         found, cpu = endpoint_rate(world, hooks, asked.connections, asked.seconds)
         stored = world.sql("SELECT count(*) AS n FROM app.callback_inbox")[0]["n"]
         handled = world.sql(
@@ -54,31 +63,41 @@ def main() -> int:
         )[0]["n"]
     answered = found.statuses.get(200, 0)
     rows = [
-        row("callback stored and answered, workers settling", found),
-        row("bare program, one row durably, workers idle", least),
+        row_of("callback stored and answered, workers settling", found),
+        row_of("bare program, one row durably, workers idle", least),
     ]
     print()
-    print(table(["what", "per second", "p50 ms", "p95 ms", "p99 ms", "answers"], rows))
+    print(table(LOAD_TITLES, rows))
     print()
     print(f"ratio to the bare program: {found.per_second / least.per_second:.2f}")
     print(f"web process: {1000 * cpu / answered:.2f} ms of processor per callback")
     print(
         f"answered {answered}, stored {stored - len(alone)}, handled meanwhile {handled - len(alone)}"
     )
-    print(f"settle throughput: {settled:.1f} orders paid per second per money worker")
+    print()
+    print(
+        table(
+            ["one money worker", "per second", "processor ms"],
+            [
+                [
+                    "orders settled (handle the callback, ask the provider, pay)",
+                    f"{settled:.1f}",
+                    f"{settle_cpu:.0f}",
+                ],
+                [
+                    "empty jobs through the same queue and worker",
+                    f"{empty[0]:.1f}",
+                    f"{empty[1]:.0f}",
+                ],
+            ],
+        )
+    )
+    print(f"processor of one settlement over an empty job: {settle_cpu / empty[1]:.1f}")
+    print()
     kept = stored - len(alone) == answered == len(found.milliseconds)
     is_met = kept and found.per_second >= PER_SECOND and found.at(95) <= P95_MS
     print("met" if is_met else f"MISSED: wanted {PER_SECOND}/s with p95 <= {P95_MS} ms, all stored")
     return 0 if is_met else 1
-
-
-def row(what: str, found: Load) -> Sequence[object]:
-    return (
-        what,
-        f"{found.per_second:.0f}",
-        *(f"{found.at(percent):.1f}" for percent in (50, 95, 99)),
-        found.said,
-    )
 
 
 def hooks_of(world: World, shop: Shop, orders: int) -> list[bytes]:
@@ -134,13 +153,32 @@ def callback_of(world: World, transaction: dict[str, Any]) -> bytes:
     return request_of("POST", path, host, body=json.dumps(body).encode())
 
 
-def settle_rate(world: World, shop: Shop, hooks: list[bytes]) -> float:
-    """Orders paid per second by the one money worker, from callbacks that came all at once."""
-    begun = time.monotonic()
+def settle_rate(world: World, shop: Shop, hooks: list[bytes]) -> tuple[float, float]:
+    """Orders paid per second by the one money worker, from callbacks that came all at once.
+
+    And what each cost it, in ms of processor.
+    """
+    begun, before = time.monotonic(), _worker_seconds(world)
     answers = load(world.stack.port, [hooks[n::8] for n in range(8)])
     assert answers.statuses == {200: len(hooks)}, answers.said
     wait_for("everything settled", lambda: _paid_here(world, shop) == len(hooks), seconds=300)
-    return len(hooks) / (time.monotonic() - begun)
+    cpu = _worker_seconds(world) - before
+    return len(hooks) / (time.monotonic() - begun), 1000 * cpu / len(hooks)
+
+
+def empty_job_rate(world: World, jobs: int = 60) -> tuple[float, float]:
+    """The same for jobs that do nothing: what queue, fork and worker cost by themselves."""
+    redis = Redis.from_url(world.stack.env["REDIS_URL"])
+    queue = RqQueue("money", connection=redis, serializer=JSONSerializer)
+    begun, before = time.monotonic(), _worker_seconds(world)
+    sent = [queue.enqueue("time.time") for _ in range(jobs)]
+    wait_for("empty jobs done", lambda: sent[-1].get_status() == "finished", seconds=120)
+    cpu = _worker_seconds(world) - before
+    return jobs / (time.monotonic() - begun), 1000 * cpu / jobs
+
+
+def _worker_seconds(world: World) -> float:
+    return processor_seconds(world.stack.pids("money")[:1])
 
 
 def _paid_here(world: World, shop: Shop) -> int:

@@ -380,6 +380,8 @@ class Maker:
                 (k for p, k in (("/o/", "token"), ("/hooks/", "hook")) if rule.rule.startswith(p)),
                 "file",
             )
+        elif name == "code":
+            key = "cart_code"
         elif name == "slug":
             key = "category" if rule.rule.startswith("/c/") else "product"
         found = aim.values.get(key)

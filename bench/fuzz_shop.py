@@ -191,6 +191,7 @@ def refill(app: Flask, aim: Aim) -> None:
                 for line in session.scalars(select(CartLine).where(CartLine.cart_id == cart.id))
             ]
             aim.carts.append(sign(app, "cart", [store.id, cart.id.hex]))
+            values["cart_code"].append(cart.code)
         # Signing out is among the things that were tried.
         customer = find_or_add_customer(session, phone=phone(), language="en", is_verified=True)
         aim.shopper = start_shopper_session(session, customer)

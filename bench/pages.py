@@ -21,6 +21,7 @@ from bench._stack import (
     request_of,
     running,
     table,
+    wait_until_quiet,
 )
 from tests.world import Shop, Shopper, World
 
@@ -46,6 +47,7 @@ def main() -> int:
             "order": shopper.place(),
         }
         shopper.add()
+        wait_until_quiet()
         with bare(world) as port:
             least = load(
                 port,

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -24,6 +25,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
 from redis import Redis
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db.engine import db, dispose_platform_engine, platform_session
@@ -227,16 +229,24 @@ def client(app: Flask, store: Store) -> FlaskClient:
     return store_client(app, store)
 
 
+class OnHost(FlaskClient):
+    """A client whose every path is on one host, over HTTPS."""
+
+    host = ""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        options.setdefault("base_url", f"https://{self.host}:8000")
+        return super().open(*args, **options)
+
+
 def store_client(app: Flask, store: Store) -> FlaskClient:
     """A client that asks as a browser on this store's page would."""
-    client = app.test_client()
-    host = f"{store.slug}.localhost:8000"
+    client = OnHost(app, app.response_class, use_cookies=True)
+    client.host = f"{store.slug}.localhost"
+    parts = (str(secrets.randbelow(250) + 1) for _ in range(3))
     client.environ_base |= {
-        "HTTP_HOST": host,
-        "SERVER_NAME": host.partition(":")[0],
-        "wsgi.url_scheme": "https",
         "HTTP_SEC_FETCH_SITE": "same-origin",
-        "REMOTE_ADDR": f"127.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}.{secrets.randbelow(250) + 1}",
+        "REMOTE_ADDR": ".".join(["127", *parts]),
     }
     return client
 
