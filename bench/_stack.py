@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -190,7 +191,9 @@ def load(port: int, clients: Sequence[Iterable[bytes]], *, seconds: float = 600)
     It ends when the requests do, or after so many seconds: give ``itertools.cycle`` then.
     """
     begun, before = time.perf_counter(), _others_seconds()
-    found = asyncio.run(_load(port, clients, seconds))
+    # In a thread of its own: whoever calls may have an event loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(lambda: asyncio.run(_load(port, clients, seconds))).result()
     found.others = max(0.0, _others_seconds() - before) / (time.perf_counter() - begun)
     return found
 
