@@ -66,3 +66,30 @@ def test_raw_sql_cannot_make_an_illegal_move(database: Database, session: Sessio
                     connection.execute(
                         f"UPDATE app.{table} SET status = %s WHERE id = %s", (status, row_id)
                     )
+
+
+@pytest.mark.row("W53", "M30")
+@pytest.mark.parametrize("table", ["orders", "payment_attempts", "payment_intents"])
+def test_every_edge_and_every_forbidden_edge_in_the_database(
+    database: Database, session: Session, table: str
+) -> None:
+    order = make_order(session)
+    session.commit()
+    legal = legal_moves(database, table)
+    statuses = sorted({status for move in legal for status in move if status})
+    column = "id" if table == "orders" else "order_id"
+    with psycopg.connect(database.superuser) as connection:
+        for before in statuses:
+            for after in statuses:
+                connection.execute(f"ALTER TABLE app.{table} DISABLE TRIGGER legal_status")
+                connection.execute(
+                    f"UPDATE app.{table} SET status = %s WHERE {column} = %s", (before, order.id)
+                )
+                connection.execute(f"ALTER TABLE app.{table} ENABLE TRIGGER legal_status")
+                move = f"UPDATE app.{table} SET status = %s WHERE {column} = %s"
+                if before == after or (before, after) in legal:
+                    assert connection.execute(move, (after, order.id)).rowcount == 1
+                else:
+                    with pytest.raises(errors.CheckViolation):
+                        connection.execute(move, (after, order.id))
+                connection.rollback()

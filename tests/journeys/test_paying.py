@@ -253,6 +253,7 @@ def test_forged_callbacks_release_nothing(
     everything_agrees()
 
 
+@pytest.mark.row("W25")
 def test_anothers_receipt_does_not_stop_settlement(
     world: World, shop: Shop, everything_agrees: Check
 ) -> None:
@@ -419,6 +420,35 @@ def test_a_failed_try_can_be_repeated_on_another_number(
 
     purchase.wait("paid")
     assert [a["status"] for a in purchase.attempts()] == ["failed", "succeeded"]
+    everything_agrees()
+
+
+@pytest.mark.row("M36", "W10")
+def test_the_orders_token_reads_the_payment_and_changes_neither_amount_nor_status(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
+    purchase = buy(world, shop)
+    wait_for("the prompt", lambda: world.prompts(purchase.shopper.phone))
+    before = world.sql(
+        "SELECT amount_cents, status, metadata FROM app.payment_intents WHERE order_id = %s",
+        purchase.row["id"],
+    )
+
+    for path in ("/payment", "/pay", ""):
+        purchase.shopper.post(
+            purchase.path + path,
+            {**_form(purchase), "amount_cents": "100", "amount": "1", "status": "paid"},
+        )
+    after = world.sql(
+        "SELECT amount_cents, status, metadata FROM app.payment_intents WHERE order_id = %s",
+        purchase.row["id"],
+    )
+
+    assert after == before
+    assert purchase.order()["total_cents"] == purchase.row["total_cents"]
+    assert world.prompts(purchase.shopper.phone)[0]["amount"] == purchase.row["total_cents"] // 100
+    world.answer(purchase.shopper.phone)
+    purchase.wait("paid")
     everything_agrees()
 
 

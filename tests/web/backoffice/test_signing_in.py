@@ -47,7 +47,7 @@ def newest_code(app_session: Session) -> str:
     return found[0]
 
 
-@pytest.mark.row("N53")
+@pytest.mark.row("N53", "T7")
 def test_signing_in_by_phone(session: Session, store: Store, visitor: Desk) -> None:
     phone = hire(store)
 

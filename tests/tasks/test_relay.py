@@ -1,0 +1,87 @@
+"""The relay with a real Postgres and Valkey: rings once, rings again, and gives up loudly."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from redis import Redis
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.jobs import Topic, ask_for
+from config import Settings
+from tasks.relay import MOST_ATTEMPTS, Relay
+from tests.conftest import Database
+
+
+@pytest.fixture
+def relay(settings: Settings) -> Relay:
+    redis = Redis.from_url(settings.redis_url)
+    redis.flushdb()
+    return Relay(settings.relay_database_url, redis, settings.timings)
+
+
+def row_of(session: Session, key: str) -> tuple[str, int]:
+    found = session.execute(
+        text(
+            "SELECT status, attempts FROM app.outbox WHERE store_id = app.store_id() AND dedupe_key = :key"
+        ),
+        {"key": key},
+    ).one()
+    session.commit()
+    return found.status, found.attempts
+
+
+def test_a_due_row_is_rung_once_and_not_again_before_its_time(
+    relay: Relay, database: Database, session: Session
+) -> None:
+    ask_for(session, Topic.WRITE_SITEMAP, key="once")
+    session.commit()
+    with psycopg.connect(relay.database_url, autocommit=True) as connection:
+        while relay.ring(connection):
+            pass
+
+    assert row_of(session, "once") == ("pending", 1)
+    assert relay.queues["bulk"].count >= 1
+
+
+@pytest.mark.row("T74")
+def test_a_job_that_never_succeeds_is_kept_as_dead_and_can_run_again(
+    relay: Relay, database: Database, session: Session
+) -> None:
+    ask_for(session, Topic.WRITE_SITEMAP, key="hopeless")
+    session.execute(
+        text(
+            "UPDATE app.outbox SET attempts = :n WHERE store_id = app.store_id() AND dedupe_key = 'hopeless'"
+        ),
+        {"n": MOST_ATTEMPTS + 1},
+    )
+    session.commit()
+    with psycopg.connect(relay.database_url, autocommit=True) as connection:
+        relay.ring(connection)
+    died = row_of(session, "hopeless")
+    session.execute(
+        text(
+            "UPDATE app.outbox SET status = 'pending', attempts = 0"
+            " WHERE store_id = app.store_id() AND dedupe_key = 'hopeless'"
+        )
+    )
+    session.commit()
+    with psycopg.connect(relay.database_url, autocommit=True) as connection:
+        while relay.ring(connection):
+            pass
+
+    assert died[0] == "dead"
+    assert row_of(session, "hopeless") == ("pending", 1)
+
+
+def test_a_full_queue_gets_no_more_bells(
+    relay: Relay, database: Database, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.relay.MOST_BELLS", 0)
+    ask_for(session, Topic.WRITE_SITEMAP, key="patient")
+    session.commit()
+    with psycopg.connect(relay.database_url, autocommit=True) as connection:
+        relay.ring(connection)
+
+    assert row_of(session, "patient") == ("pending", 0)
