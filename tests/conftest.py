@@ -298,7 +298,9 @@ def world(stack: Stack) -> Iterator[World]:
 
 @pytest.fixture(autouse=True)
 def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test that bends the sandbox leaves it straight for the next one."""
+    """Each test begins with every program running, and leaves the sandbox straight."""
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").revive()
     yield
     if "world" in request.fixturenames:
         request.getfixturevalue("world").straighten()

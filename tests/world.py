@@ -125,6 +125,15 @@ class World:
     def faults(self, **order: Any) -> None:
         self.sandbox.post("/_sim/faults", json=order).raise_for_status()
 
+    def revive(self) -> None:
+        """Wait until every program of the stack runs; what died is started again."""
+
+        def all_run() -> bool:
+            self.stack.tick()
+            return all(self.stack.pids(name) for name in self.stack.names())
+
+        wait_for("every program runs", all_run, seconds=60)
+
     def straighten(self) -> None:
         """End every fault, put the sandbox's clock back to normal speed, close the phones."""
         for shopper in self._shoppers:
