@@ -83,6 +83,7 @@ def timings_from_environ() -> Timings:
         prompt_lifetime=_seconds("PROMPT_SECONDS", cls.prompt_lifetime),
         reservation=_seconds("RESERVATION_SECONDS", cls.reservation),
         quote=_seconds("QUOTE_SECONDS", cls.quote),
+        receipt_patience=_seconds("RECEIPT_PATIENCE_SECONDS", cls.receipt_patience),
         lease=_seconds("LEASE_SECONDS", cls.lease),
         visibility=_seconds("VISIBILITY_SECONDS", cls.visibility),
         retry_delay=_seconds("RETRY_SECONDS", cls.retry_delay),

@@ -23,6 +23,7 @@ class Timings:
     prompt_lifetime: float = 60
     reservation: float = 900
     quote: float = 900
+    receipt_patience: float = 15
     lease: float = 90
     visibility: float = 90
     retry_delay: float = 10

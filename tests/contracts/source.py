@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from local.house_rules import parsed
+
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".git", ".venv", "var", "dist", "vendor", "node_modules", "__pycache__"}
 
@@ -24,7 +26,7 @@ class Place:
 def trees(*folders: str) -> dict[str, ast.Module]:
     """Every module of these folders, parsed."""
     return {
-        path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        path.relative_to(ROOT).as_posix(): parsed(path)
         for folder in folders
         for path in sorted((ROOT / folder).rglob("*.py"))
     }

@@ -36,9 +36,49 @@ AT_MOST_ONCE = frozenset({"otp"})
 
 
 def tell_customer(
-    session: Session, order: Order, kind: str, *, receipt: str = "", rider: str = ""
+    session: Session,
+    order: Order,
+    kind: str,
+    *,
+    receipt: str = "",
+    rider: str = "",
+    after_seconds: float = 0,
 ) -> None:
     """Send an order message, once per order and kind. Does not commit."""
+    text = _order_text(session, order, kind, receipt=receipt, rider=rider)
+    has_whatsapp = session.scalar(
+        select(ChannelSettings.is_active).where(ChannelSettings.store_id == bound_store())
+    )
+    queue_message(
+        session,
+        kind,
+        phone=order.customer.phone,
+        text=text,
+        key=f"{order.id}:{kind}",
+        channel="whatsapp" if has_whatsapp else "sms",
+        language=order.language,
+        order_id=order.id,
+        after_seconds=after_seconds,
+    )
+
+
+def complete_receipt(session: Session, order: Order, receipt: str) -> None:
+    """Put the M-Pesa code into a receipt that waits for it and has not been sent. Does not commit."""
+    text = _order_text(session, order, "receipt", receipt=receipt)
+    session.execute(
+        update(Message)
+        .where(
+            Message.store_id == bound_store(),
+            Message.dedupe_key == f"{order.id}:receipt",
+            Message.status == "queued",
+        )
+        .values(body_sealed=vault().seal(text, store_id=bound_store(), column="messages.body"))
+    )
+
+
+def _order_text(
+    session: Session, order: Order, kind: str, *, receipt: str = "", rider: str = ""
+) -> str:
     store = session.get_one(Store, bound_store())
     host = session.scalar(
         select(Domain.host).where(
@@ -56,20 +96,7 @@ def tell_customer(
         rider=rider,
     )
     with using_locale(order.language):
-        text = order_message(kind, facts)
-    has_whatsapp = session.scalar(
-        select(ChannelSettings.is_active).where(ChannelSettings.store_id == bound_store())
-    )
-    queue_message(
-        session,
-        kind,
-        phone=order.customer.phone,
-        text=text,
-        key=f"{order.id}:{kind}",
-        channel="whatsapp" if has_whatsapp else "sms",
-        language=order.language,
-        order_id=order.id,
-    )
+        return order_message(kind, facts)
 
 
 def send_code(session: Session, *, phone: str, code: str, language: str = "en") -> None:
@@ -98,6 +125,7 @@ def queue_message(
     language: str = "en",
     order_id: UUID | None = None,
     fallback_of: UUID | None = None,
+    after_seconds: float = 0,
 ) -> None:
     """Write one message and ask for it to be sent. The same ``key`` twice is one message."""
     message_id = new_id()
@@ -122,7 +150,13 @@ def queue_message(
         .returning(Message.id)
     )
     if written is not None:
-        ask_for(session, Topic.SEND_MESSAGE, key=str(message_id), message_id=str(message_id))
+        ask_for(
+            session,
+            Topic.SEND_MESSAGE,
+            key=str(message_id),
+            message_id=str(message_id),
+            after_seconds=after_seconds,
+        )
 
 
 def deliver_message(

@@ -20,7 +20,7 @@ from app.domain.cart.models import CartLine
 from app.domain.checkout import stock
 from app.domain.errors import OutOfStock
 from app.domain.ledger.actions import post
-from app.domain.messaging.actions import tell_customer
+from app.domain.messaging.actions import complete_receipt, tell_customer
 from app.domain.orders.events import note
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
@@ -51,6 +51,8 @@ def settle(
     order, intent, attempt = payment.order, payment.intent, payment.attempt
     receipt = receipt or attempt.reported_receipt
     if attempt.status == AttemptStatus.SUCCEEDED:
+        if receipt and attempt.receipt is None and order.status == OrderStatus.PAID:
+            complete_receipt(session, order, receipt)
         _keep_receipt(session, attempt, receipt)
         return False
 
@@ -107,7 +109,9 @@ def _pay_order(
     order.paid_at = now
     empty_cart(session, order)
     note(session, order, "paid", channel="mpesa", amount_cents=attempt.amount_cents)
-    tell_customer(session, order, "receipt", receipt=attempt.receipt or "")
+    # A query knows no code: the callback or the C2B confirmation gets a moment to bring it.
+    patience = 0 if attempt.receipt else timings().receipt_patience
+    tell_customer(session, order, "receipt", receipt=attempt.receipt or "", after_seconds=patience)
 
 
 def payment_entries(order: Order) -> dict[str, int]:
