@@ -304,7 +304,7 @@ def test_words_are_true_while_the_phone_answers(
         screens,
         [
             answers("0", "pay"),
-            answers("1032", "cancel", 1.5),
+            answers("1032", "cancel", 2.4),
             answers("2001", "wrong_pin"),
             answers("1", "low_balance"),
             answers("1037", "unreachable"),
