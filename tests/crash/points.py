@@ -41,16 +41,7 @@ def arm(program: str) -> None:
             _work = work[1]
             _passed.clear()
         _passed[what] += 1
-        name = f"{program} {work[0]}: {what} {_passed[what]}"
-        with (folder / "seen").open("a") as seen:
-            seen.write(name + "\n")
-        try:
-            if (folder / "at").read_text() != name:
-                return
-            (folder / "at").rename(folder / "done")
-        except FileNotFoundError:
-            return
-        os.killpg(os.getpgid(0), signal.SIGKILL)
+        _pass(folder, f"{program} {work[0]}: {what} {_passed[what]}")
 
     event.listen(StoreSession, "after_commit", lambda session: reach("after commit"))
     _around(httpx.Client, "send", lambda self, request: request.url.path.rsplit("/", 1)[-1], reach)
@@ -63,16 +54,7 @@ def arm_relay() -> None:
     folder = Path(os.environ["CRASH_DIR"])
 
     def reach(what: str) -> None:
-        name = f"relay: {what}"
-        with (folder / "seen").open("a") as seen:
-            seen.write(name + "\n")
-        try:
-            if (folder / "at").read_text() != name:
-                return
-            (folder / "at").rename(folder / "done")
-        except FileNotFoundError:
-            return
-        os.killpg(os.getpgid(0), signal.SIGKILL)
+        _pass(folder, f"relay: {what}")
 
     from redis.client import Pipeline
 
@@ -92,6 +74,19 @@ def arm_relay() -> None:
 
     Pipeline.execute = watched_send  # type: ignore[method-assign]
     relay.Relay.ring = watched_ring  # type: ignore[method-assign]
+
+
+def _pass(folder: Path, name: str) -> None:
+    """Write a point down, and die here if it is the one asked for."""
+    with (folder / "seen").open("a") as seen:
+        seen.write(name + "\n")
+    try:
+        if (folder / "at").read_text() != name:
+            return
+        (folder / "at").rename(folder / "done")
+    except FileNotFoundError:
+        return
+    os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def _current_work() -> tuple[str, str] | None:

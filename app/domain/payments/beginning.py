@@ -177,7 +177,11 @@ def _phone_for(order: Order, last: PaymentAttempt | None, typed: str | None) -> 
 
 
 def _refuse_too_many_prompts(session: Session, lookup: bytes) -> None:
-    """At most three prompts to a phone in ten minutes, counted in Postgres."""
+    """At most three prompts to a phone in ten minutes, counted in Postgres.
+
+    The lock lets two checkouts of one phone count one after the other.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(71002, func.hashtext(lookup.hex()))))
     oldest, count = session.execute(
         select(func.min(PaymentAttempt.created_at), func.count()).where(
             PaymentAttempt.store_id == bound_store(),
