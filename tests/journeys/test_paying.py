@@ -90,6 +90,23 @@ def test_a_shopper_pays_and_gets_a_receipt(
     everything_agrees()
 
 
+def test_many_phones_at_once_each_get_their_own_ending(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
+    endings = {"pay": "0", "cancel": "1032", "pin_locked": "8006", "low_balance": "1"} | {
+        "wrong_pin": "2001",
+        "unreachable": "1037",
+    }
+    with ThreadPoolExecutor(12) as people:
+        orders = list(people.map(lambda kind: (kind, buy(world, shop, auto=kind)), [*endings] * 3))
+
+    for kind, purchase in orders:
+        wait_for(f"an ending of {kind}", lambda p=purchase: p.attempts()[-1]["ended_at"])
+        assert purchase.attempts()[-1]["result_code"] == endings[kind], kind
+        assert purchase.order()["status"] == ("paid" if kind == "pay" else "pending_payment")
+    everything_agrees()
+
+
 @pytest.mark.row("M42", "M49", "N9")
 def test_a_dropped_callback_is_settled_by_the_query(
     world: World, shop: Shop, everything_agrees: Check

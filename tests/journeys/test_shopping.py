@@ -541,6 +541,7 @@ def test_axe_finds_nothing_wrong(
     failed = world.shopper(shop)
     world.faults(msisdn=failed.phone, auto="pin_locked", after_s=0.2)
     other = failed.buy()
+    wait_for("the end", lambda: other.attempts()[-1]["status"] == "failed")
     begin_checkout(page, world, shop, shopper)
     for path in ("/", "/c/tea", watch, "/cart", "/checkout"):
         page.goto(address(world, shop, path))
@@ -554,7 +555,6 @@ def test_axe_finds_nothing_wrong(
     world.answer(shopper.phone)
     expect(page.locator("#payment")).to_have_attribute("data-kind", "paid")
     inspect(page, sizes)
-    wait_for("the end", lambda: other.attempts()[-1]["status"] == "failed")
     page.goto(address(world, shop, other.path))
     inspect(page, sizes)
     context.close()
