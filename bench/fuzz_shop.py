@@ -157,7 +157,7 @@ def refill(app: Flask, aim: Aim) -> None:
         for n in range(8):
             cart = make_cart(session, *variants[:2])
             form = fill_form(phone=phone(), pay_on_delivery=n > 2)
-            placed.append(place_order(session, store, cart, form, key=new_token()))
+            placed.append(place_order(session, store, cart.id, form, key=new_token()))
         values["token"] = [order.token for order in placed]
         rows = [session.get_one(Order, (store.id, order.order_id)) for order in placed]
         for order in rows[:3]:

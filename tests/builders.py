@@ -79,7 +79,7 @@ def make_order(
     placed = place_order(
         session,
         session.get_one(Store, bound_store()),
-        cart or make_cart(session),
+        (cart or make_cart(session)).id,
         fill_form(**facts),
         key=new_token(),
     )

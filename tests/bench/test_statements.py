@@ -78,6 +78,22 @@ def test_a_checkout_takes_at_most_twenty_five_statements(
     assert len(asked) <= CHECKOUT, "\n".join(asked)
 
 
+@pytest.mark.row("W15")
+def test_pay_on_delivery_takes_no_more(
+    app: Flask, shopper: Shopper, session: Session, store: Store
+) -> None:
+    session.get_one(Store, store.id).accepts_pay_on_delivery = True
+    session.commit()
+    form = form_of(shopper) | {"pay": "on_delivery"}
+
+    with statements(app) as asked:
+        answer = shopper.post("/checkout", data=form)
+
+    assert answer.status_code == 303
+    assert any("stock_movements" in statement for statement in asked)
+    assert len(asked) <= CHECKOUT, "\n".join(asked)
+
+
 def test_the_same_form_again_is_answered_from_its_key(app: Flask, shopper: Shopper) -> None:
     form = form_of(shopper)
     first = shopper.post("/checkout", data=form)

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from app.db.tenancy import bound_store
 from app.domain.catalog.models import Variant
 from app.domain.checkout import actions as checkout
-from app.domain.checkout import stock
 from app.domain.errors import OutOfStock
 from app.domain.ledger.models import LedgerEntry
+from app.domain.orders import stock
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.actions import NotPossible, resolve_review

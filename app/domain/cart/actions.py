@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -24,6 +24,18 @@ from app.ids import new_id, new_reference
 
 MOST_OF_ONE = 999
 CODE_LENGTH = 5
+
+# One statement however many lines: it runs while a payment's rows are locked.
+_TAKE_OUT = text(
+    "WITH bought AS MATERIALIZED (SELECT variant_id, sum(quantity)::integer AS quantity"
+    " FROM app.order_lines WHERE store_id = app.store_id() AND order_id = :order_id"
+    " GROUP BY variant_id),"
+    " gone AS (DELETE FROM app.cart_lines c USING bought b WHERE c.store_id = app.store_id()"
+    " AND c.cart_id = :cart_id AND c.variant_id = b.variant_id AND c.quantity <= b.quantity)"
+    " UPDATE app.cart_lines c SET quantity = c.quantity - b.quantity FROM bought b"
+    " WHERE c.store_id = app.store_id() AND c.cart_id = :cart_id AND c.variant_id = b.variant_id"
+    " AND c.quantity > b.quantity"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,3 +213,9 @@ def _touch(session: Session, cart: Cart) -> None:
 
 def _only_so_many(available: int) -> str:
     return _("We have only %(n)s of it, so your cart holds %(n)s.", n=available)
+
+
+def take_out_ordered(session: Session, cart_id: UUID | None, order_id: UUID) -> None:
+    """Take what was ordered out of its cart, which was kept until now. What was added since stays."""
+    if cart_id is not None:
+        session.execute(_TAKE_OUT, {"cart_id": cart_id, "order_id": order_id})

@@ -21,15 +21,10 @@ class CartSummary:
     subtotal_cents: int = 0
 
 
-def find_cart(session: Session, cart_id: UUID | None, *, with_goods: bool = True) -> Cart | None:
-    """The cart with its lines, variants, products and pictures, or None.
-
-    Without ``with_goods`` the row alone, for who will read the goods under a lock.
-    """
+def find_cart(session: Session, cart_id: UUID | None) -> Cart | None:
+    """The cart with its lines, variants, products and pictures, or None."""
     if cart_id is None:
         return None
-    if not with_goods:
-        return session.get(Cart, (bound_store(), cart_id))
     return session.scalars(
         select(Cart)
         .where(Cart.store_id == bound_store(), Cart.id == cart_id)

@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session, joinedload
 from app.clock import nairobi, utcnow
 from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
+from app.domain.cart.actions import take_out_ordered
 from app.domain.cart.models import Cart, CartLine
 from app.domain.catalog.models import Variant
-from app.domain.checkout import stock
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.customers.actions import find_or_add_customer
 from app.domain.delivery import actions as delivery
@@ -39,6 +39,7 @@ from app.domain.errors import (
     StorePaused,
 )
 from app.domain.messaging.actions import tell_customer
+from app.domain.orders import stock
 from app.domain.orders.events import note
 from app.domain.orders.models import Order, OrderLine
 from app.domain.orders.states import OrderStatus
@@ -49,7 +50,6 @@ from app.domain.payments.beginning import (
     seconds_until_retry,
 )
 from app.domain.payments.models import PaymentAttempt
-from app.domain.payments.settling import empty_cart
 from app.domain.payments.states import OPEN
 from app.domain.stores.models import Counter, Store
 from app.i18n import current_locale
@@ -159,7 +159,7 @@ def review(
 
 
 def place_order(
-    session: Session, store: Store, cart: Cart, form: CheckoutForm, *, key: str
+    session: Session, store: Store, cart_id: UUID, form: CheckoutForm, *, key: str
 ) -> Placed:
     """Place an order from a cart, once per ``key``, and ask for the payment prompt. Does not commit.
 
@@ -170,17 +170,17 @@ def place_order(
     PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused. The caller rolls back.
     """
     order_id = new_id()
-    replay = claim_key(session, key, form.fingerprint(cart.id), leads_to=str(order_id))
+    replay = claim_key(session, key, form.fingerprint(cart_id), leads_to=str(order_id))
     if replay is not None:
         return _replayed(session, replay)
     if store.status != "active":
         raise StorePaused
     phone = _read_phone(form.phone)
-    session.execute(
-        select(Cart.id).where(Cart.store_id == bound_store(), Cart.id == cart.id).with_for_update()
+    cart = session.get(
+        Cart, (bound_store(), cart_id), with_for_update=True, populate_existing=True
     )
     lines = _sellable_lines(session, cart)
-    if not lines:
+    if cart is None or not lines:
         raise EmptyCart
     wanted = {line.variant_id: line.quantity for line in lines}
     standing = _standing_order(session, cart, form, wanted)
@@ -310,7 +310,7 @@ def release_hold(session: Session, order_id: UUID) -> float | None:
 def _accept(session: Session, order: Order) -> None:
     stock.consume_hold(session, order, actor="shopper")
     note(session, order, "accepted", channel=order.channel)
-    empty_cart(session, order)
+    take_out_ordered(session, order.cart_id, order.id)
     tell_customer(session, order, "accepted")
 
 

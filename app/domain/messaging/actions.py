@@ -45,10 +45,8 @@ def tell_customer(
     after_seconds: float = 0,
 ) -> None:
     """Send an order message, once per order and kind. Does not commit."""
-    text = _order_text(session, order, kind, receipt=receipt, rider=rider)
-    has_whatsapp = session.scalar(
-        select(ChannelSettings.is_active).where(ChannelSettings.store_id == bound_store())
-    )
+    host, has_whatsapp = _host_and_channel(session)
+    text = _order_text(session, order, kind, host, receipt=receipt, rider=rider)
     queue_message(
         session,
         kind,
@@ -64,7 +62,8 @@ def tell_customer(
 
 def complete_receipt(session: Session, order: Order, receipt: str) -> None:
     """Put the M-Pesa code into a receipt that waits for it and has not been sent. Does not commit."""
-    text = _order_text(session, order, "receipt", receipt=receipt)
+    host, _has_whatsapp = _host_and_channel(session)
+    text = _order_text(session, order, "receipt", host, receipt=receipt)
     session.execute(
         update(Message)
         .where(
@@ -76,20 +75,27 @@ def complete_receipt(session: Session, order: Order, receipt: str) -> None:
     )
 
 
+def _host_and_channel(session: Session) -> tuple[str, bool]:
+    """The store's own host for links, and whether it sends by WhatsApp: one look for both."""
+    host = select(Domain.host).where(
+        Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
+    )
+    has_whatsapp = select(ChannelSettings.is_active).where(
+        ChannelSettings.store_id == bound_store()
+    )
+    found = session.execute(select(host.scalar_subquery(), has_whatsapp.scalar_subquery())).one()
+    return found[0] or "", bool(found[1])
+
+
 def _order_text(
-    session: Session, order: Order, kind: str, *, receipt: str = "", rider: str = ""
+    session: Session, order: Order, kind: str, host: str, *, receipt: str = "", rider: str = ""
 ) -> str:
     store = session.get_one(Store, bound_store())
-    host = session.scalar(
-        select(Domain.host).where(
-            Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
-        )
-    )
     token = vault().open(order.token_sealed, store_id=bound_store(), column="orders.token")
     facts = OrderFacts(
         store=store.name,
         code=order.code,
-        link=order_link(host or "", token),
+        link=order_link(host, token),
         total_cents=order.total_cents,
         area=area_name(order.area),
         receipt=receipt,

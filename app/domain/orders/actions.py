@@ -16,7 +16,6 @@ from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
 from app.domain.catalog.models import StockMovement
-from app.domain.checkout.stock import release_hold, return_to_stock
 from app.domain.delivery.models import Rider
 from app.domain.errors import DomainError, FieldProblem, NotFound
 from app.domain.ledger.actions import post
@@ -25,6 +24,7 @@ from app.domain.orders.events import note, words
 from app.domain.orders.models import Order, OrderEvent
 from app.domain.orders.queries import timeline
 from app.domain.orders.states import NEXT, TO_PACK, OrderStatus
+from app.domain.orders.stock import release_hold, return_to_stock
 from app.domain.payments.models import ReviewItem
 from app.domain.payments.reviews import open_review
 from app.domain.payments.settling import payment_entries

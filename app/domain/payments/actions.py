@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
-from app.domain.checkout import stock
 from app.domain.errors import DomainError
 from app.domain.ledger.actions import post
 from app.domain.messaging.actions import tell_customer
+from app.domain.orders import stock
 from app.domain.orders.events import note
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus

@@ -16,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.db.tenancy import bound_store
-from app.domain.checkout import stock
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.errors import (
     AlreadyPaid,
@@ -26,6 +25,7 @@ from app.domain.errors import (
     PromptStillAlive,
     TooManyTries,
 )
+from app.domain.orders import stock
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.models import PaymentAttempt, PaymentIntent

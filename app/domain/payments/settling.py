@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
-from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
-from app.domain.cart.models import CartLine
-from app.domain.checkout import stock
+from app.domain.cart.actions import take_out_ordered
 from app.domain.errors import OutOfStock
 from app.domain.ledger.actions import post
 from app.domain.messaging.actions import complete_receipt, tell_customer
+from app.domain.orders import stock
 from app.domain.orders.events import note
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
@@ -107,7 +105,7 @@ def _pay_order(
     post(session, "mpesa_payment", attempt.id, entries)
     order.move_to(OrderStatus.PAID)
     order.paid_at = now
-    empty_cart(session, order)
+    take_out_ordered(session, order.cart_id, order.id)
     note(session, order, "paid", channel="mpesa", amount_cents=attempt.amount_cents)
     # A query knows no code: the callback or the C2B confirmation gets a moment to bring it.
     patience = 0 if attempt.receipt else timings().receipt_patience
@@ -180,21 +178,3 @@ def _keep_receipt(session: Session, attempt: PaymentAttempt, receipt: str | None
             amount_cents=attempt.amount_cents,
             next_action="compare_with_statement",
         )
-
-
-def empty_cart(session: Session, order: Order) -> None:
-    """Take what was ordered out of its cart, which was kept until the money came."""
-    if order.cart_id is None:
-        return
-    bought = {line.variant_id: line.quantity for line in order.lines}
-    for line in session.scalars(
-        select(CartLine).where(
-            CartLine.store_id == bound_store(), CartLine.cart_id == order.cart_id
-        )
-    ):
-        # What was added since the order was placed stays.
-        left = line.quantity - bought.get(line.variant_id, 0)
-        if left > 0:
-            line.quantity = left
-        else:
-            session.delete(line)

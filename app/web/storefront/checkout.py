@@ -22,6 +22,7 @@ from app.domain.errors import (
     AreaNotServed,
     BelowMinimumOrder,
     DomainError,
+    EmptyCart,
     FieldProblem,
     OutOfStock,
     PriceChanged,
@@ -101,7 +102,7 @@ def summary() -> ResponseReturnValue:
 @bp.post("/checkout")
 @limiter.limit(CHECKOUTS)
 def place() -> ResponseReturnValue:
-    cart = find_cart(db.session(), cart_id(), with_goods=False)
+    cart = cart_id()
     if cart is None:
         return redirect("/cart", code=303)
     typed = _typed()
@@ -119,6 +120,9 @@ def place() -> ResponseReturnValue:
         placed = place_order(
             db.session(), g.store, cart, form, key=text_field("key", most=80) or new_token()
         )
+    except EmptyCart:
+        db.session.rollback()
+        return redirect("/cart", code=303)
     except _STAY as error:
         return _again(typed, error)
     except InvalidPhone as error:

@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
-from app.domain.catalog.models import Product, StockMovement, Variant
+from app.domain.catalog.actions import touch_content
+from app.domain.catalog.models import StockMovement, Variant
 from app.domain.errors import OutOfStock
 from app.domain.orders.models import Order, OrderLine, Reservation
 from app.ids import new_id
@@ -36,6 +37,25 @@ _HOLD = text(
     " INSERT INTO app.reservations (id, order_id, variant_id, quantity, status, expires_at)"
     " SELECT id, :order_id, variant_id, quantity, 'live', :until FROM held RETURNING variant_id"
 )
+
+# The same for the sale. A movement takes the id of its reservation, so that no hold sells twice.
+_CONSUME = text(
+    "WITH held AS MATERIALIZED (SELECT id, variant_id FROM app.reservations"
+    " WHERE store_id = app.store_id() AND order_id = :order_id AND status = 'live'),"
+    " locked AS MATERIALIZED (SELECT v.id FROM app.variants v WHERE v.store_id = app.store_id()"
+    " AND v.id IN (SELECT variant_id FROM held) ORDER BY v.id FOR UPDATE),"
+    " closed AS (UPDATE app.reservations r SET status = 'consumed' FROM held h"
+    " WHERE r.store_id = app.store_id() AND r.id = h.id AND r.status = 'live'"
+    " RETURNING r.id, r.variant_id, r.quantity),"
+    " moved AS (INSERT INTO app.stock_movements (id, variant_id, quantity, reason, order_id, actor)"
+    " SELECT id, variant_id, -quantity, 'sale', :order_id, :actor FROM closed)"
+    " UPDATE app.variants v SET on_hand = v.on_hand - sold.quantity,"
+    " reserved = v.reserved - sold.quantity"
+    " FROM locked l JOIN (SELECT variant_id, sum(quantity)::integer AS quantity FROM closed"
+    " GROUP BY variant_id) sold ON sold.variant_id = l.id"
+    " WHERE v.store_id = app.store_id() AND v.id = l.id RETURNING v.on_hand - v.reserved"
+)
+LAST_FEW = 3  # from here on pages say how many are left
 
 
 def hold(session: Session, order_id: UUID, wanted: Mapping[UUID, int], *, until: datetime) -> None:
@@ -102,34 +122,11 @@ def release_hold(session: Session, order: Order) -> bool:
 
 
 def consume_hold(session: Session, order: Order, *, actor: str = "system") -> None:
-    """The goods are sold: take them out of stock, with a movement each."""
-    held = live_hold(session, order.id)
-    if not held:
-        return
-    _lock(session, held)
-    _close(session, order.id, "consumed")
-    quantity = _quantity_of(held)
-    session.execute(
-        update(Variant)
-        .where(Variant.store_id == bound_store(), Variant.id.in_(held))
-        .values(on_hand=Variant.on_hand - quantity, reserved=Variant.reserved - quantity)
-        .execution_options(synchronize_session=False)
-    )
-    session.execute(
-        insert(StockMovement),
-        [
-            {
-                "id": new_id(),
-                "variant_id": v,
-                "quantity": -q,
-                "reason": "sale",
-                "order_id": order.id,
-                "actor": actor,
-            }
-            for v, q in held.items()
-        ],
-    )
-    _touch_if_sold_out(session, held)
+    """The goods are sold: take them out of stock, with a movement each. Once per hold."""
+    left = session.scalars(_CONSUME, {"order_id": order.id, "actor": actor}).all()
+    if any(stock <= LAST_FEW for stock in left):
+        # Pages show stock in words; they must be made anew when those words change.
+        touch_content(session)
 
 
 def return_to_stock(session: Session, order: Order, *, actor: str) -> None:
@@ -208,21 +205,3 @@ def _close(session: Session, order_id: UUID, status: str) -> None:
         .values(status=status)
         .execution_options(synchronize_session=False)
     )
-
-
-def _touch_if_sold_out(session: Session, sold: Mapping[UUID, int]) -> None:
-    """Pages show stock in words; they must be made anew when those words change."""
-    from app.domain.catalog.actions import touch_content
-
-    low = session.scalar(
-        select(Product.id)
-        .join(Variant, (Variant.store_id == Product.store_id) & (Variant.product_id == Product.id))
-        .where(
-            Variant.store_id == bound_store(),
-            Variant.id.in_(sold),
-            Variant.on_hand - Variant.reserved <= 3,
-        )
-        .limit(1)
-    )
-    if low is not None:
-        touch_content(session)
