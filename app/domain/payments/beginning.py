@@ -11,7 +11,7 @@ from datetime import datetime
 from math import ceil
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -39,6 +39,13 @@ from app.vault import vault
 LIMIT_CENTS = 250_000_00
 PROMPTS_PER_PHONE = 3
 PROMPT_WINDOW_SECONDS = 600
+
+_QUEUE_UP = text("SELECT pg_advisory_xact_lock(71002, hashtext(:phone))")
+_RECENT_PROMPTS = text(
+    "SELECT count(*), extract(epoch FROM clock_timestamp() - min(created_at))"
+    " FROM app.payment_attempts WHERE store_id = app.store_id() AND phone_lookup = :phone"
+    " AND created_at > now() - make_interval(secs => :window)"
+)
 
 
 def open_intent(session: Session, order: Order) -> PaymentIntent:
@@ -179,17 +186,12 @@ def _phone_for(order: Order, last: PaymentAttempt | None, typed: str | None) -> 
 def _refuse_too_many_prompts(session: Session, lookup: bytes) -> None:
     """At most three prompts to a phone in ten minutes, counted in Postgres.
 
-    The lock lets two checkouts of one phone count one after the other.
+    The lock lets two checkouts of one phone count one after the other; it is a statement of
+    its own, so that the count sees what was committed while it waited.
     """
-    session.execute(select(func.pg_advisory_xact_lock(71002, func.hashtext(lookup.hex()))))
-    oldest, count = session.execute(
-        select(func.min(PaymentAttempt.created_at), func.count()).where(
-            PaymentAttempt.store_id == bound_store(),
-            PaymentAttempt.phone_lookup == lookup,
-            PaymentAttempt.created_at
-            > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, PROMPT_WINDOW_SECONDS),
-        )
+    session.execute(_QUEUE_UP, {"phone": lookup.hex()})
+    count, age = session.execute(
+        _RECENT_PROMPTS, {"phone": lookup, "window": PROMPT_WINDOW_SECONDS}
     ).one()
     if count >= PROMPTS_PER_PHONE:
-        age = (utcnow() - oldest).total_seconds()
         raise TooManyTries(retry_after_seconds=max(1, int(PROMPT_WINDOW_SECONDS - age)))
