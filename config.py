@@ -87,6 +87,8 @@ def timings_from_environ() -> Timings:
         lease=_seconds("LEASE_SECONDS", cls.lease),
         visibility=_seconds("VISIBILITY_SECONDS", cls.visibility),
         retry_delay=_seconds("RETRY_SECONDS", cls.retry_delay),
+        give_up_reaching=_seconds("GIVE_UP_REACHING_SECONDS", cls.give_up_reaching),
+        probe_every=_seconds("PROBE_SECONDS", cls.probe_every),
     )
 
 

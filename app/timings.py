@@ -27,6 +27,8 @@ class Timings:
     lease: float = 90
     visibility: float = 90
     retry_delay: float = 10
+    give_up_reaching: float = 120
+    probe_every: float = 15
 
     def reservation_end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.reservation)

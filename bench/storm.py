@@ -43,6 +43,7 @@ WAITS = {
     "LEASE_SECONDS": "10",
     "VISIBILITY_SECONDS": "10",
     "RETRY_SECONDS": "1",
+    "PROBE_SECONDS": "1",
 }
 FAULTS = {
     "auto": "pay",

@@ -22,12 +22,13 @@ def send_message(session: Session, *, message_id: str) -> None:
 
     def sender_for(channel: str) -> MessageSender:
         settings = current_app.config["SETTINGS"]
+        redis = current_app.extensions["cache_redis"]
         if channel == "whatsapp":
             keys = session.get_one(ChannelSettings, (bound_store(), "whatsapp"))
             number, token = keys.phone_number_id, keys.token
             session.commit()
             return registry.whatsapp(
-                base_url=settings.graph_base_url, phone_number_id=number, token=token
+                base_url=settings.graph_base_url, phone_number_id=number, token=token, redis=redis
             )
         return registry.sms(
             settings.sms_provider,
@@ -35,6 +36,7 @@ def send_message(session: Session, *, message_id: str) -> None:
             username=settings.sms_username,
             api_key=settings.sms_api_key,
             sender=settings.sms_sender,
+            redis=redis,
         )
 
     deliver_message(session, UUID(message_id), sender_for=sender_for)

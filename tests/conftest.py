@@ -275,6 +275,7 @@ QUICK_ENV = {
     "LEASE_SECONDS": "4",
     "VISIBILITY_SECONDS": "4",
     "RETRY_SECONDS": "0.5",
+    "PROBE_SECONDS": "0.5",
 }
 
 

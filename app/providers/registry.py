@@ -7,6 +7,7 @@ import hashlib
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.providers.gate import Gate, Guarded
 from app.providers.http import http_client
 from app.providers.messaging import MessageSender
 from app.providers.messaging.log_only import LogOnly
@@ -63,24 +64,41 @@ class SharedTokens:
 
 def mpesa(keys: MpesaKeys, *, base_url: str, redis: Redis) -> Mpesa:
     """M-Pesa with one store's keys."""
-    return Mpesa(http_client(), keys, base_url=base_url, tokens=SharedTokens(redis))
+    return Mpesa(
+        http_client(),
+        keys,
+        base_url=base_url,
+        tokens=SharedTokens(redis),
+        gate=Gate(redis, "mpesa", keys.consumer_key),
+    )
 
 
 def sms(
-    provider: str, *, base_url: str, username: str, api_key: str, sender: str = ""
+    provider: str, *, base_url: str, username: str, api_key: str, redis: Redis, sender: str = ""
 ) -> MessageSender:
     """The platform's SMS provider: ``africastalking``, ``twilio`` or ``log``, by one setting.
 
     Raises ValueError for a name we do not know.
     """
+    gate = Gate(redis, provider, f"{username}:{api_key}")
     match provider:
         case "africastalking":
-            return AfricasTalking(
-                http_client(), base_url=base_url, username=username, api_key=api_key, sender=sender
+            return Guarded(
+                AfricasTalking(
+                    http_client(),
+                    base_url=base_url,
+                    username=username,
+                    api_key=api_key,
+                    sender=sender,
+                ),
+                gate,
             )
         case "twilio":
-            return Twilio(
-                http_client(), base_url=base_url, account=username, token=api_key, sender=sender
+            return Guarded(
+                Twilio(
+                    http_client(), base_url=base_url, account=username, token=api_key, sender=sender
+                ),
+                gate,
             )
         case "log":
             return LogOnly()
@@ -88,6 +106,9 @@ def sms(
             raise ValueError(f"SMS_PROVIDER {provider!r} is not africastalking, twilio or log")
 
 
-def whatsapp(*, base_url: str, phone_number_id: str, token: str) -> WhatsApp:
+def whatsapp(*, base_url: str, phone_number_id: str, token: str, redis: Redis) -> MessageSender:
     """A store's WhatsApp number."""
-    return WhatsApp(http_client(), base_url=base_url, phone_number_id=phone_number_id, token=token)
+    return Guarded(
+        WhatsApp(http_client(), base_url=base_url, phone_number_id=phone_number_id, token=token),
+        Gate(redis, "whatsapp", phone_number_id),
+    )

@@ -6,8 +6,10 @@ import secrets
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
+from app.providers.gate import Gate
 from app.providers.http import Exchange, http_client
 from app.providers.payments import PaymentRequest, PaymentStatus, Verdict
 from app.providers.payments.mpesa import (
@@ -44,7 +46,13 @@ def make_adapter(world: World, *, kind: str = "paybill", **wrong: str) -> Mpesa:
         "till": keys["till_number"],
     }
     base_url = str(world.sandbox.base_url).rstrip("/") + "/daraja"
-    return Mpesa(http_client(), MpesaKeys(**(facts | wrong)), base_url=base_url, tokens=Tokens())
+    return Mpesa(
+        http_client(),
+        MpesaKeys(**(facts | wrong)),
+        base_url=base_url,
+        tokens=Tokens(),
+        gate=Gate(Redis.from_url(world.stack.env["REDIS_URL"]), "mpesa", keys["consumer_key"]),
+    )
 
 
 def request_to(phone: str, *, cents: int = 450_00) -> PaymentRequest:

@@ -176,9 +176,7 @@ def place_order(
     if store.status != "active":
         raise StorePaused
     phone = _read_phone(form.phone)
-    cart = session.get(
-        Cart, (bound_store(), cart_id), with_for_update=True, populate_existing=True
-    )
+    cart = session.get(Cart, (bound_store(), cart_id), with_for_update=True, populate_existing=True)
     lines = _sellable_lines(session, cart)
     if cart is None or not lines:
         raise EmptyCart

@@ -21,9 +21,9 @@ from app.domain.payments.sending import fail
 from app.domain.payments.settling import settle
 from app.domain.payments.states import OPEN, AttemptStatus, IntentStatus
 from app.ids import new_id
-from app.jobs import Topic, ask_for
+from app.jobs import Topic, TryLater, ask_for
 from app.logging import get_logger
-from app.providers.errors import ProviderError
+from app.providers.errors import ProviderError, Unavailable
 from app.providers.payments import PaymentProvider, PaymentStatus, Verdict
 from app.timings import timings
 
@@ -164,8 +164,15 @@ def _give_up(session: Session, attempt: PaymentAttempt) -> None:
 
 
 def _ask(session: Session, attempt: PaymentAttempt, provider: PaymentProvider) -> PaymentStatus:
-    """One STK query, with no transaction open while it runs. An error is "not yet"."""
+    """One STK query, with no transaction open while it runs. An error is "not yet".
+
+    Raises TryLater, with nothing counted, when this second's queries are used up.
+    """
     assert attempt.checkout_request_id is not None
+    try:
+        provider.take_query()
+    except Unavailable as spent:
+        raise TryLater(spent.reason, after_seconds=1) from spent
     checkout_request_id, attempt_id = attempt.checkout_request_id, attempt.id
     call = calls.started(
         session, provider=provider.name, endpoint="payment_status", attempt_id=attempt_id

@@ -23,9 +23,6 @@ from app.timings import timings
 
 log = get_logger(__name__)
 
-# A shopper waits on the page: after this long without reaching M-Pesa, say so and offer a retry.
-GIVE_UP_REACHING_SECONDS = 120
-
 
 def send_attempt(
     session: Session, attempt_id: UUID, *, provider: PaymentProvider, callback_url: str
@@ -128,11 +125,14 @@ def _record(
 def _record_unreached(
     session: Session, attempt_id: UUID, call: calls.Call, error: Unavailable
 ) -> None:
-    """The request never left: free the attempt for another go, or give up after two minutes."""
+    """The request never left: free the attempt for another go, or say so and offer a retry.
+
+    A shopper waits on the page, so the giving up comes soon.
+    """
     payment = lock_payment(session, attempt_id)
     attempt = payment.attempt
     waited = (utcnow() - attempt.created_at).total_seconds()
-    gives_up = waited > GIVE_UP_REACHING_SECONDS
+    gives_up = waited > timings().give_up_reaching
     if attempt.status == AttemptStatus.SENDING:
         if gives_up:
             fail(session, payment, code="unreached", text=error.reason)

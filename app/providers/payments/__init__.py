@@ -51,6 +51,10 @@ class PaymentProvider(Protocol):
         """Prompt the customer to pay. Raises Refused, Unavailable or OutcomeUnknown."""
         ...
 
+    def take_query(self) -> None:
+        """Use up one ``payment_status`` of this second's budget. Raises Unavailable when it is spent."""
+        ...
+
     def payment_status(
         self, checkout_request_id: str, *, on_exchange: OnExchange = ignore_exchange
     ) -> PaymentStatus:

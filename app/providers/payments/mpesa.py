@@ -20,6 +20,7 @@ from app.clock import NAIROBI
 from app.money import whole_shillings
 from app.phones import masked
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
+from app.providers.gate import Gate
 from app.providers.http import (
     Exchange,
     OnExchange,
@@ -74,12 +75,14 @@ class Mpesa:
         *,
         base_url: str,
         tokens: TokenStore,
+        gate: Gate,
         now: Callable[[], datetime] = _nairobi_now,
     ) -> None:
         self.http = http
         self.keys = keys
         self.base_url = base_url.rstrip("/")
         self.tokens = tokens
+        self.gate = gate
         self.now = now
 
     # -- what we need -------------------------------------------------------------------
@@ -113,6 +116,10 @@ class Mpesa:
                 raise Refused(NAME, str(rest.get("ResponseDescription", "refused")), code=str(code))
             case _:
                 raise OutcomeUnknown(NAME, "unexpected answer", code="shape")
+
+    def take_query(self) -> None:
+        """Queries share one budget per credential: Daraja stops those who ask too fast."""
+        self.gate.take_query()
 
     def payment_status(
         self, checkout_request_id: str, *, on_exchange: OnExchange = ignore_exchange
@@ -174,7 +181,8 @@ class Mpesa:
         for attempt in (1, 2):
             exchange = Exchange(endpoint=path, request=mask_request(body))
             try:
-                return self._post(path, body, exchange, moves_money=moves_money)
+                with self.gate.calling():
+                    return self._post(path, body, exchange, moves_money=moves_money)
             except _StaleToken as stale:
                 self.tokens.drop(self._token_key)
                 if attempt == 2:
