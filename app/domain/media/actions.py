@@ -1,123 +1,449 @@
-"""Keeping pictures: decoded with limits, re-encoded, and stored under random names.
+"""What happens to a product's photos: added, made by a job, framed, put in order, removed.
 
-Only what we encoded ourselves is ever served, so no metadata (a photo's place, above all)
-and no clever file gets through. ``read_picture`` is for bytes from outside and belongs in a
-job; ``store_picture`` keeps an image that is already decoded or was drawn here.
+A photo is stored as it came, its row waits, and a job makes the files that are shown. What
+came is kept only until then: it may say where it was taken.
 """
 
 from __future__ import annotations
 
 import io
-import warnings
-from dataclasses import dataclass, field
-from functools import lru_cache
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
-from obstore.store import LocalStore
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
-from app.domain.errors import DomainError
-from app.domain.media.tints import tint_of, without_ground
+from app.clock import utcnow
+from app.db.tenancy import bound_store
+from app.domain.catalog.actions import touch_content
+from app.domain.catalog.models import Product, ProductImage
+from app.domain.changes.actions import ChangedSince, puts_back, remember
+from app.domain.changes.models import Change
+from app.domain.errors import FieldProblem, NotFound
+from app.domain.media import making
+from app.domain.media.making import FORMATS, WIDTHS, Unfit
+from app.domain.media.pictures import (
+    MAX_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE,
+    PictureRefused,
+    StoredPicture,
+    file_name,
+    keep_files,
+    open_picture,
+    read_picture,
+    store_picture,
+)
+from app.domain.media.queries import get_photo, option_values, photos_of
+from app.domain.media.refusals import LOST
+from app.domain.media.storage import fetch, forget, keep, older_than, open_bucket, place_for
+from app.domain.media.tints import tint_of
 from app.i18n import gettext_lazy as _
 from app.ids import new_token
+from app.jobs import Topic, ask_for
 
-WIDTHS = (320, 640, 960, 1440)
-FORMATS = ("JPEG", "PNG", "WEBP")
-MAX_BYTES = 8 * 1024 * 1024
-MAX_SIDE = 8_000
-MAX_PIXELS = 24_000_000
-QUALITY = 78
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "WIDTHS",
+    "PictureRefused",
+    "StoredPicture",
+    "add_photo",
+    "describe_photo",
+    "make_photo",
+    "move_photo",
+    "open_picture",
+    "order_photos",
+    "read_picture",
+    "remove_photo",
+    "start_making",
+    "store_picture",
+    "sweep_photos",
+]
+
+MAX_PHOTOS = 24
+MAX_ALT = 160
+WALL_SECONDS = 30  # by the clock, for a machine that is busy; the program's own limit is CPU time
+RAW_KEPT = timedelta(days=1)
+REMOVED_KEPT = timedelta(days=30)
 
 
-class PictureRefused(DomainError):
-    """The file is not a picture we can show."""
+def add_photo(
+    session: Session,
+    product_id: UUID,
+    data: bytes,
+    *,
+    filename: str,
+    actor: str,
+    option_value: str | None = None,
+) -> ProductImage:
+    """Keep a photo as it came and ask for the job that makes its files. Does not commit.
 
-
-@dataclass(frozen=True, kw_only=True)
-class StoredPicture:
-    """A picture in the store. ``sizes`` is the bytes of each width, by its text."""
-
-    media_key: str
-    width: int
-    height: int
-    tint: int
-    sizes: dict[str, int] = field(default_factory=dict)
-
-
-def store_picture(image: Image.Image | bytes, *, media_dir: str) -> StoredPicture:
-    """Encode a picture in every width and keep it under a new random key.
-
-    A width above the picture's own is not made larger: it holds the picture as it is.
-    Raises PictureRefused for bytes that are not a picture we accept.
+    A file that is no photo at first sight gets its row at once, as refused with the reason,
+    so that the others of the same upload go on. Raises NotFound for a product this store
+    does not have, and FieldProblem when the product has its fill of photos.
     """
-    picture = read_picture(image) if isinstance(image, bytes) else image
-    if not picture.has_transparency_data:
-        picture = without_ground(picture)
-    picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
-    key = new_token()
-    bucket = _bucket(media_dir)
-    sizes = {}
-    for width in WIDTHS:
-        data = _encoded(picture, width)
-        bucket.put(file_name(key, width), data)
-        sizes[str(width)] = len(data)
-    return StoredPicture(
-        media_key=key,
-        width=picture.width,
-        height=picture.height,
-        tint=tint_of(picture),
-        sizes=sizes,
+    product = session.scalar(
+        select(Product)
+        .where(Product.store_id == bound_store(), Product.id == product_id)
+        .with_for_update()
     )
-
-
-def read_picture(data: bytes) -> Image.Image:
-    """Decode bytes from outside, upright. Raises PictureRefused, saying what to do."""
-    if len(data) > MAX_BYTES:
-        raise PictureRefused(_("The picture is larger than 8 MB. Take a smaller one."))
+    if product is None:
+        raise NotFound
+    theirs = photos_of(session, product_id)
+    if len(theirs) >= MAX_PHOTOS:
+        raise FieldProblem("photos", _("A product has at most %(n)s photos.", n=MAX_PHOTOS))
+    refusal = ""
     try:
-        with warnings.catch_warnings():
-            # Pillow only warns about a file that unpacks to a giant; for us that is the end.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                if max(opened.size) > MAX_SIDE or opened.width * opened.height > MAX_PIXELS:
-                    raise PictureRefused(_("The picture has too many pixels. Take a smaller one."))
-                if getattr(opened, "n_frames", 1) > 1:
-                    raise PictureRefused(_("The picture moves. We need a still one."))
-                return ImageOps.exif_transpose(opened)
-    except (
-        UnidentifiedImageError,
-        Image.DecompressionBombWarning,
-        Image.DecompressionBombError,
-        OSError,
-        ValueError,
-        SyntaxError,
-    ) as error:
-        raise PictureRefused(_("That file is not a JPEG, PNG or WebP picture.")) from error
+        making.look_at(data)
+    except Unfit as unfit:
+        refusal = unfit.reason
+    photo = ProductImage(
+        product_id=product_id,
+        option_value=option_value,
+        position=max((p.position for p in theirs), default=-1) + 1,
+        alt=product.name,
+        media_key=new_token(),
+        width=0,
+        height=0,
+        status="refused" if refusal else "waiting",
+        refusal=refusal,
+        filename=_plain_name(filename),
+    )
+    session.add(photo)
+    session.flush()
+    if not refusal:
+        keep(open_bucket(place_for(None)), _raw_name(photo), data)
+        ask_for(session, Topic.MAKE_PICTURE, key=f"picture:{photo.id}", photo_id=str(photo.id))
+    remember(
+        session,
+        "photo",
+        subject=str(product_id),
+        actor=actor,
+        before={"photo_id": str(photo.id), "is_removed": True},
+        after={"photo_id": str(photo.id), "is_removed": False},
+    )
+    return photo
 
 
-def file_name(key: str, width: int) -> str:
-    """Where one size lies, below the media folder. Two letters per folder keep folders small."""
-    return f"{key[:2]}/{key}-{width}.webp"
-
-
-def open_picture(key: str, width: int, *, media_dir: str) -> bytes | None:
-    """The bytes of one size of a stored picture, or None."""
-    try:
-        return bytes(_bucket(media_dir).get(file_name(key, width)).bytes())
-    except FileNotFoundError:
+def start_making(session: Session, photo_id: UUID) -> ProductImage | None:
+    """Take a photo into work; None when it is done already or gone. Does not commit."""
+    photo = session.scalar(
+        select(ProductImage)
+        .where(ProductImage.store_id == bound_store(), ProductImage.id == photo_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if photo is None or photo.status not in ("waiting", "making"):
         return None
+    photo.status = "making"
+    session.flush()
+    return photo
 
 
-def _encoded(picture: Image.Image, width: int) -> bytes:
-    if picture.width > width:
-        height = max(1, round(picture.height * width / picture.width))
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=QUALITY, method=4)
-    return out.getvalue()
+def make_photo(session: Session, photo_id: UUID) -> None:
+    """Make every file of a photo that was taken into work, or refuse it with a reason.
+
+    Talks to the store of pictures and runs for up to half a minute, so it commits before:
+    call it outside of any transaction of value. Running it twice makes the same files twice.
+    """
+    photo = start_making(session, photo_id)
+    if photo is None:
+        session.rollback()
+        return
+    raw, key = _raw_name(photo), photo.media_key
+    session.commit()
+    bucket = open_bucket(place_for(None))
+    data = fetch(bucket, raw)
+    try:
+        if data is None:
+            raise Unfit(LOST)
+        width, height, made = made_apart(data)
+        files = keep_files(key, made)
+    except Unfit as unfit:
+        finished = _finish(session, photo_id, status="refused", refusal=unfit.reason)
+    else:
+        smallest = next(body for name, step, body in made if (name, step) == ("webp", WIDTHS[0]))
+        with Image.open(io.BytesIO(smallest)) as small:
+            tint, is_filled = tint_of(small), not small.has_transparency_data
+        finished = _finish(
+            session,
+            photo_id,
+            status="ready",
+            width=width,
+            height=height,
+            tint=tint,
+            is_filled=is_filled,
+            files=files,
+            sizes=files["webp"],
+        )
+    if finished:
+        touch_content(session)
+    session.commit()
+    forget(bucket, [raw])
 
 
-@lru_cache(maxsize=4)
-def _bucket(media_dir: str) -> LocalStore:
-    Path(media_dir).mkdir(parents=True, exist_ok=True)
-    return LocalStore(prefix=media_dir)
+def _finish(session: Session, photo_id: UUID, **values: Any) -> bool:
+    """Write what became of a photo, unless somebody else finished it meanwhile."""
+    done = session.execute(
+        update(ProductImage)
+        .where(
+            ProductImage.store_id == bound_store(),
+            ProductImage.id == photo_id,
+            ProductImage.status == "making",
+        )
+        .values(**values)
+        .returning(ProductImage.id)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    session.expire_all()
+    return done is not None
+
+
+def made_apart(data: bytes) -> tuple[int, int, list[tuple[str, int, bytes]]]:
+    """Width, height and files of a photo, made by a process of its own with limits.
+
+    The process may use 512 MiB and ten seconds of a core; one that dies of them, or of
+    anything else, took only itself. Raises Unfit.
+    """
+    program = [sys.executable, "-I", str(Path(making.__file__))]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own file, and the photo comes by its input
+            program,
+            input=data,
+            capture_output=True,
+            timeout=WALL_SECONDS,
+            check=False,
+            env={"MALLOC_ARENA_MAX": "1", "LC_ALL": "C.UTF-8"},
+        )
+    except subprocess.TimeoutExpired as late:
+        raise Unfit(making.TOO_HEAVY) from late
+    if done.returncode != 0:
+        raise Unfit(making.TOO_HEAVY)
+    line, _newline, bodies = done.stdout.partition(b"\n")
+    head = json.loads(line)
+    if "refusal" in head:
+        raise Unfit(str(head["refusal"]))
+    return int(head["width"]), int(head["height"]), list(_cut(head["files"], bodies))
+
+
+def _cut(files: Sequence[Sequence[Any]], bodies: bytes) -> Iterator[tuple[str, int, bytes]]:
+    at = 0
+    for name, width, length in files:
+        yield str(name), int(width), bodies[at : at + int(length)]
+        at += int(length)
+
+
+# -- order, frame, words --------------------------------------------------------------------
+
+
+def order_photos(
+    session: Session, product_id: UUID, wanted: Sequence[UUID], *, actor: str
+) -> Change | None:
+    """Put a product's photos in this order; those not named follow as they were.
+
+    Raises NotFound for a product without photos. Does not commit.
+    """
+    photos = _locked(session, product_id)
+    known = {photo.id: photo for photo in photos}
+    first = [known[photo_id] for photo_id in dict.fromkeys(wanted) if photo_id in known]
+    after = first + [photo for photo in photos if photo not in first]
+    return _arrange(session, product_id, photos, after, actor=actor)
+
+
+def move_photo(
+    session: Session, product_id: UUID, photo_id: UUID, step: int, *, actor: str
+) -> Change | None:
+    """Move one photo ``step`` places; -1 is towards the front. Stops at the ends."""
+    photos = _locked(session, product_id)
+    at = next((n for n, photo in enumerate(photos) if photo.id == photo_id), None)
+    if at is None:
+        raise NotFound
+    after = list(photos)
+    after.insert(max(0, min(len(photos) - 1, at + step)), after.pop(at))
+    return _arrange(session, product_id, photos, after, actor=actor)
+
+
+def _arrange(
+    session: Session,
+    product_id: UUID,
+    before: Sequence[ProductImage],
+    after: Sequence[ProductImage],
+    *,
+    actor: str,
+) -> Change | None:
+    change = remember(
+        session,
+        "photo_order",
+        subject=str(product_id),
+        actor=actor,
+        before={"order": [str(photo.id) for photo in before]},
+        after={"order": [str(photo.id) for photo in after]},
+    )
+    if change is not None:
+        for position, photo in enumerate(after):
+            photo.position = position
+        touch_content(session)
+    return change
+
+
+def _locked(session: Session, product_id: UUID) -> list[ProductImage]:
+    """A product's photos, with the product locked so that one order is written at a time."""
+    session.execute(
+        select(Product.id)
+        .where(Product.store_id == bound_store(), Product.id == product_id)
+        .with_for_update()
+    )
+    session.expire_all()
+    photos = photos_of(session, product_id)
+    if not photos:
+        raise NotFound
+    return photos
+
+
+def describe_photo(
+    session: Session,
+    product_id: UUID,
+    photo_id: UUID,
+    *,
+    alt: str,
+    option_value: str | None,
+    focal: tuple[int, int],
+    actor: str,
+) -> Change | None:
+    """Say what a photo shows, which choice it belongs to and where its subject is, in percent.
+
+    Raises NotFound, and FieldProblem for a choice that the product does not have. Does not commit.
+    """
+    photo = get_photo(session, product_id, photo_id)
+    product = session.get_one(Product, (bound_store(), product_id))
+    if option_value and option_value not in option_values(product):
+        raise FieldProblem("option_value", _("This product has no such choice."))
+    if not all(0 <= percent <= 100 for percent in focal):
+        raise FieldProblem("focal", _("The point is outside of the photo."))
+    before = _described(photo)
+    photo.alt = " ".join(alt.split())[:MAX_ALT] or product.name
+    photo.option_value = option_value or None
+    photo.focal_x, photo.focal_y = focal
+    change = remember(
+        session,
+        "photo_words",
+        subject=str(product_id),
+        actor=actor,
+        before=before,
+        after=_described(photo),
+    )
+    if change is not None:
+        touch_content(session)
+    return change
+
+
+def _described(photo: ProductImage) -> dict[str, Any]:
+    return {
+        "photo_id": str(photo.id),
+        "alt": photo.alt,
+        "option_value": photo.option_value,
+        "focal": [photo.focal_x, photo.focal_y],
+    }
+
+
+def remove_photo(session: Session, product_id: UUID, photo_id: UUID, *, actor: str) -> Change:
+    """Take a photo off a product. It can be put back for thirty days. Does not commit."""
+    photo = get_photo(session, product_id, photo_id)
+    photo.removed_at = func.now()
+    change = remember(
+        session,
+        "photo",
+        subject=str(product_id),
+        actor=actor,
+        before={"photo_id": str(photo_id), "is_removed": False},
+        after={"photo_id": str(photo_id), "is_removed": True},
+    )
+    assert change is not None
+    touch_content(session)
+    return change
+
+
+@puts_back("photo")
+def _put_photo_back(session: Session, change: Change) -> None:
+    photo = _standing(session, change.after["photo_id"])
+    if (photo.removed_at is not None) != change.after["is_removed"]:
+        raise ChangedSince
+    photo.removed_at = func.now() if change.before["is_removed"] else None
+    touch_content(session)
+
+
+@puts_back("photo_order")
+def _put_order_back(session: Session, change: Change) -> None:
+    photos = _locked(session, UUID(change.subject))
+    if [str(photo.id) for photo in photos] != change.after["order"]:
+        raise ChangedSince
+    places = {photo_id: at for at, photo_id in enumerate(change.before["order"])}
+    for photo in photos:
+        photo.position = places[str(photo.id)]
+    touch_content(session)
+
+
+@puts_back("photo_words")
+def _put_words_back(session: Session, change: Change) -> None:
+    photo = _standing(session, change.after["photo_id"])
+    if _described(photo) != change.after:
+        raise ChangedSince
+    photo.alt = change.before["alt"]
+    photo.option_value = change.before["option_value"]
+    photo.focal_x, photo.focal_y = change.before["focal"]
+    touch_content(session)
+
+
+def _standing(session: Session, photo_id: str) -> ProductImage:
+    photo = session.scalar(
+        select(ProductImage)
+        .where(ProductImage.store_id == bound_store(), ProductImage.id == UUID(photo_id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if photo is None:  # swept: removed more than thirty days ago
+        raise ChangedSince
+    return photo
+
+
+# -- sweeping ---------------------------------------------------------------------------------
+
+
+def sweep_photos(session: Session) -> int:
+    """Forget photos removed thirty days ago, and uploads that nobody made anything of.
+
+    Returns how many photos went. Their files go first: a crash between leaves rows that
+    are swept the next time.
+    """
+    bucket = open_bucket(place_for(None))
+    gone = session.scalars(
+        select(ProductImage).where(
+            ProductImage.store_id == bound_store(),
+            ProductImage.removed_at < func.now() - REMOVED_KEPT,
+        )
+    ).all()
+    for photo in gone:
+        forget(bucket, [file_name(photo.media_key, w, name) for w in WIDTHS for name in FORMATS])
+        session.delete(photo)
+    forget(bucket, list(older_than(bucket, f"raw/{bound_store()}", utcnow() - RAW_KEPT)))
+    return len(gone)
+
+
+def _raw_name(photo: ProductImage) -> str:
+    """Where a photo lies as it came. No address leads there: /media/ knows only finished files."""
+    return f"raw/{bound_store()}/{photo.media_key}"
+
+
+def _plain_name(filename: str) -> str:
+    """The file's own name, to recognise it by: no folders, nothing unprintable, 80 characters."""
+    name = filename.replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in name if c.isprintable())[:80].strip()
