@@ -25,6 +25,7 @@ ABSOLUTE = timedelta(days=7)
 # One write per click would be wasted; one a minute keeps the idle limit honest.
 SEEN_EVERY = timedelta(minutes=1)
 MAX_DEVICE = 120
+MAX_PLACE = 60
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,24 @@ class StoreChoice:
     role: str
 
 
-def start_session(person_id: UUID, device: str) -> str:
+@dataclass(frozen=True)
+class Device:
+    """A browser that is signed in: what it is, roughly where, and when it was last used (UTC)."""
+
+    id: UUID
+    device: str
+    place: str
+    signed_in_at: datetime
+    seen_at: datetime
+    is_this_one: bool
+
+
+def start_session(person_id: UUID, device: str, *, place: str = "") -> str:
     """Sign a person in on a device: a new token each time, never one the browser brought.
 
-    ``device`` is shown to the person later ("Chrome on Android"). Raises LookupError when
-    there is no such person.
+    ``device`` and ``place`` are shown to the person later ("Chrome on Android", the network's
+    part of an address, empty where it is not known). Raises LookupError when there is no
+    such person.
     """
     token = new_token() + new_token()
     with platform_session() as session:
@@ -55,6 +69,7 @@ def start_session(person_id: UUID, device: str) -> str:
                 session_version=person.session_version,
                 csrf_secret=secrets.token_hex(16),
                 device=device[:MAX_DEVICE],
+                place=place[:MAX_PLACE],
                 expires_at=utcnow() + ABSOLUTE,
             )
         )
@@ -102,15 +117,84 @@ def end_all_sessions(person_id: UUID) -> None:
         )
 
 
+def devices_of(person_id: UUID, *, this_token: str = "") -> list[Device]:
+    """Every browser where the person is signed in now, the last used first."""
+    now, this = utcnow(), token_hash(this_token)
+    with platform_session() as session:
+        rows = session.execute(
+            select(StaffSession, Person)
+            .join(Person, Person.id == StaffSession.person_id)
+            .where(StaffSession.person_id == person_id, StaffSession.ended_at.is_(None))
+            .order_by(StaffSession.seen_at.desc(), StaffSession.id)
+        )
+        return [
+            Device(
+                row.id, row.device, row.place, row.created_at, row.seen_at, row.token_hash == this
+            )
+            for row, person in rows
+            if _is_alive(row, person, now)
+        ]
+
+
+def end_device(person_id: UUID, device_id: UUID) -> str | None:
+    """Sign one of the person's devices out: its next click asks for the sign-in page.
+
+    Returns what the device is called, or None when it is not theirs or signed out already.
+    """
+    with platform_session() as session:
+        return session.scalar(
+            update(StaffSession)
+            .where(
+                StaffSession.id == device_id,
+                StaffSession.person_id == person_id,
+                StaffSession.ended_at.is_(None),
+            )
+            .values(ended_at=func.now())
+            .returning(StaffSession.device)
+        )
+
+
+def end_other_sessions(person_id: UUID, *, keep: str) -> int:
+    """Sign the person out everywhere but here. ``keep`` is this browser's token.
+
+    Returns how many sessions ended.
+    """
+    with platform_session() as session:
+        ended = session.scalars(
+            update(StaffSession)
+            .where(
+                StaffSession.person_id == person_id,
+                StaffSession.token_hash != token_hash(keep),
+                StaffSession.ended_at.is_(None),
+            )
+            .values(ended_at=func.now())
+            .returning(StaffSession.id)
+        )
+        return len(ended.all())
+
+
 def role_in(person_id: UUID, store_slug: str) -> tuple[int, str] | None:
-    """The store's id and the person's role there, or None: the same for no store and no role."""
+    """The store's id and the person's role there, or None: the same for no store and no role.
+
+    Notes that the person was at work there, at most once a minute.
+    """
     with platform_session() as session:
         found = session.execute(
-            select(Membership.store_id, Membership.role)
+            select(Membership.store_id, Membership.role, Membership.seen_at)
             .join(Store, Store.id == Membership.store_id)
             .where(Membership.person_id == person_id, Store.slug == store_slug)
         ).one_or_none()
-        return (found.store_id, found.role) if found else None
+        if found is None:
+            return None
+        now = utcnow()
+        if found.seen_at is None or now - found.seen_at > SEEN_EVERY:
+            # A statement, not an object: the row may be gone by now, and that is no error.
+            session.execute(
+                update(Membership)
+                .where(Membership.store_id == found.store_id, Membership.person_id == person_id)
+                .values(seen_at=now)
+            )
+        return found.store_id, found.role
 
 
 def stores_of(person_id: UUID) -> list[StoreChoice]:

@@ -1,0 +1,149 @@
+"""E-mail: by Postmark's API, or by any server that speaks SMTP. The first line is the subject."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import make_msgid
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.logging import get_logger
+from app.providers.errors import OutcomeUnknown, Refused, Unavailable
+from app.providers.http import json_or_none, tls_context, translating_errors
+from app.providers.messaging import Sent
+
+TIMEOUT_SECONDS = 15
+
+log = get_logger(__name__)
+
+
+def subject_and_body(text: str) -> tuple[str, str]:
+    """A message's first line, and what follows it."""
+    subject, _, body = text.partition("\n")
+    return subject.strip(), body.strip() or subject.strip()
+
+
+class Postmark:
+    name = "postmark"
+
+    def __init__(self, http: httpx.Client, *, base_url: str, token: str, sender: str) -> None:
+        self.http = http
+        self.base_url = base_url.rstrip("/")
+        self.token = token
+        self.sender = sender
+
+    def send(self, *, phone: str, text: str, reference: str) -> Sent:
+        """Send one e-mail; ``phone`` is the address. Their cost is not known per message: 0."""
+        subject, body = subject_and_body(text)
+        letter = {
+            "From": self.sender,
+            "To": phone,
+            "Subject": subject,
+            "TextBody": body,
+            "MessageStream": "outbound",
+            "Metadata": {"reference": reference},
+        }
+        headers = {"Accept": "application/json", "X-Postmark-Server-Token": self.token}
+        with translating_errors(self.name):
+            response = self.http.post(f"{self.base_url}/email", json=letter, headers=headers)
+            response.read()
+        if response.status_code in (429, 503):  # turned away at the door: nothing was sent
+            raise Unavailable(self.name, f"HTTP {response.status_code}")
+        if response.status_code >= 500:
+            raise OutcomeUnknown(self.name, f"HTTP {response.status_code}")
+        match json_or_none(response):
+            case {"ErrorCode": 0, "MessageID": str(message_id)}:
+                return Sent(provider_ref=message_id)
+            case {"ErrorCode": int(code)}:
+                # Their sentence may repeat the address, so only its number is kept.
+                raise Refused(self.name, f"error {code}", code=str(code))
+            case _ if response.status_code >= 400:
+                raise Refused(self.name, f"HTTP {response.status_code}")
+            case _:
+                raise OutcomeUnknown(self.name, "unexpected answer")
+
+
+class NoEmail:
+    """No e-mail at all: for development without a provider."""
+
+    name = "log"
+
+    def send(self, *, phone: str, text: str, reference: str) -> Sent:
+        """Say that an e-mail would have gone out, without its text and without the address."""
+        log.info("email_not_sent", characters=len(text), reference=reference)
+        return Sent(provider_ref=f"log-{reference}")
+
+
+class Smtp:
+    """``address`` is ``smtp://host:587``, which must offer STARTTLS, or ``smtps://host:465``."""
+
+    name = "smtp"
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        username: str,
+        password: str,
+        sender: str,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        where = urlsplit(address)
+        if where.scheme not in ("smtp", "smtps") or not where.hostname:
+            raise ValueError("EMAIL_BASE_URL is not smtp://host:port or smtps://host:port")
+        self.host = where.hostname
+        self.is_tls = where.scheme == "smtps"
+        self.port = where.port or (465 if self.is_tls else 587)
+        self.username = username
+        self.password = password
+        self.sender = sender
+        self.context = context or tls_context()
+
+    def send(self, *, phone: str, text: str, reference: str) -> Sent:
+        """Send one e-mail; ``phone`` is the address. Never in clear text with a password."""
+        letter = EmailMessage()
+        letter["From"], letter["To"] = self.sender, phone
+        letter["Subject"], body = subject_and_body(text)
+        letter["Message-ID"] = make_msgid(idstring=reference, domain="dukani")
+        letter.set_content(body)
+        try:
+            server = self._connect()
+        except smtplib.SMTPAuthenticationError as error:
+            raise Refused(self.name, "sign-in", code=str(error.smtp_code)) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise Unavailable(self.name, type(error).__name__) from error
+        try:
+            server.send_message(letter)
+        except smtplib.SMTPRecipientsRefused as error:
+            raise Refused(self.name, "recipient") from error
+        except smtplib.SMTPResponseException as error:
+            if 400 <= error.smtp_code < 500:
+                raise Unavailable(self.name, f"SMTP {error.smtp_code}") from error
+            raise Refused(
+                self.name, f"SMTP {error.smtp_code}", code=str(error.smtp_code)
+            ) from error
+        except (OSError, smtplib.SMTPException) as error:
+            raise OutcomeUnknown(self.name, type(error).__name__) from error
+        finally:
+            server.close()
+        return Sent(provider_ref=str(letter["Message-ID"]))
+
+    def _connect(self) -> smtplib.SMTP:
+        if self.is_tls:
+            server: smtplib.SMTP = smtplib.SMTP_SSL(
+                self.host, self.port, timeout=TIMEOUT_SECONDS, context=self.context
+            )
+        else:
+            server = smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS)
+        try:
+            if not self.is_tls:
+                server.starttls(context=self.context)
+            if self.username:
+                server.login(self.username, self.password)
+        except (OSError, smtplib.SMTPException):
+            server.close()
+            raise
+        return server
