@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,20 @@ from app.domain.delivery.queries import StoreArea, preview_of
 from app.domain.stores.models import Store
 from app.ids import new_id
 from app.timings import timings
+
+# Built once, as every checkout asks it.
+_ALIVE = (
+    select(DeliveryQuote)
+    .where(
+        DeliveryQuote.store_id == bindparam("store_id"),
+        DeliveryQuote.cart_id == bindparam("cart_id"),
+        DeliveryQuote.area == bindparam("area"),
+        DeliveryQuote.subtotal_cents == bindparam("subtotal_cents"),
+        DeliveryQuote.expires_at > bindparam("now"),
+    )
+    .order_by(DeliveryQuote.created_at.desc())
+    .limit(1)
+)
 
 
 def quote(
@@ -69,24 +84,27 @@ def find_quote(
     session: Session, cart_id: UUID, area_slug: str, *, subtotal_cents: int
 ) -> DeliveryQuote | None:
     """The newest quote for these goods and area that has not expired."""
-    return session.scalars(
-        select(DeliveryQuote)
-        .where(
-            DeliveryQuote.store_id == bound_store(),
-            DeliveryQuote.cart_id == cart_id,
-            DeliveryQuote.area == area_slug,
-            DeliveryQuote.subtotal_cents == subtotal_cents,
-            DeliveryQuote.expires_at > utcnow(),
-        )
-        .order_by(DeliveryQuote.created_at.desc())
-        .limit(1)
-    ).one_or_none()
+    facts = {
+        "store_id": bound_store(),
+        "cart_id": cart_id,
+        "area": area_slug,
+        "subtotal_cents": subtotal_cents,
+        "now": utcnow(),
+    }
+    return session.scalars(_ALIVE, facts).one_or_none()
 
 
-def serve_area(session: Session, slug: str, *, actor: str, fee_cents: int | None = None) -> None:
-    """Deliver to an area, at the fee given or its band's usual one. Known areas stay as they are."""
+def serve_area(session: Session, slug: str, *, actor: str, fee_cents: int | None = None) -> bool:
+    """Deliver to an area, at the fee given or its band's usual one; False if we did already.
+
+    An area that was switched off is switched on, at the fee given or else the one it had.
+    One that is served stays as it is. Raises UnknownArea.
+    """
     area = get_area(slug)
-    session.execute(
+    again: dict[str, Any] = {"is_active": True, "changed_by": actor, "changed_at": utcnow()}
+    if fee_cents is not None:
+        again["fee_cents"] = fee_cents
+    made = session.execute(
         insert(DeliveryArea)
         .values(
             id=new_id(),
@@ -95,8 +113,15 @@ def serve_area(session: Session, slug: str, *, actor: str, fee_cents: int | None
             minutes=DEFAULT_PROMISE_TERMS[area.band].minutes,
             changed_by=actor,
         )
-        .on_conflict_do_nothing(index_elements=["store_id", "area"])
+        .on_conflict_do_update(
+            index_elements=["store_id", "area"],
+            set_=again,
+            where=DeliveryArea.is_active.is_(False),
+        )
+        .returning(DeliveryArea.id)
+        .execution_options(populate_existing=True)
     )
+    return made.scalar() is not None
 
 
 def change_fee(session: Session, terms: DeliveryArea, fee_cents: int, *, actor: str) -> None:

@@ -22,6 +22,7 @@ class DeliveryArea(StoreOwned, Base):
     free_from_cents: Mapped[int | None] = mapped_column(BigInteger)
     minutes: Mapped[int] = mapped_column(default=180)
     is_active: Mapped[bool] = mapped_column(default=True)
+    aliases: Mapped[list[Any]] = mapped_column(default=list)  # the store's own names for it
     changed_by: Mapped[str] = mapped_column(default="")
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from babel.dates import format_date
@@ -11,6 +12,7 @@ from app.clock import at_nairobi, business_day, nairobi
 from app.i18n import current_locale, gettext, pgettext
 
 DAYS_IN_WEEK = 7
+LOOK_AHEAD_DAYS = 60
 NOON = time(12)
 
 
@@ -19,7 +21,9 @@ class PromiseTerms:
     """What an area may be promised. Times are on Nairobi clocks.
 
     ``minutes`` is the least time from order to door; ``closed_weekdays`` counts from
-    Monday 0. Raises ValueError for terms that could never be kept.
+    Monday 0. ``hours`` are the shop's own by weekday: nothing leaves before it opens, and
+    what is ordered after it closes leaves another day. Raises ValueError for terms that
+    could never be kept.
     """
 
     minutes: int
@@ -27,6 +31,12 @@ class PromiseTerms:
     today_by: time
     tomorrow_by: time
     closed_weekdays: frozenset[int] = frozenset()
+    closed_dates: frozenset[date] = frozenset()
+    hours: Mapping[int, tuple[time, time]] = field(default_factory=dict)
+
+    def is_closed(self, day: date) -> bool:
+        """Whether nothing leaves on this day."""
+        return day.weekday() in self.closed_weekdays or day in self.closed_dates
 
     def __post_init__(self) -> None:
         if self.minutes < 0:
@@ -75,16 +85,28 @@ def promise_for(terms: PromiseTerms, placed_at: datetime) -> Promise:
     """
     today = business_day(placed_at)
     same_day = _promise(today, terms.today_by)
+    opens, closes = terms.hours.get(today.weekday(), (time.min, time.max))
+    begins = max(placed_at, at_nairobi(today, opens))
     if (
-        today.weekday() not in terms.closed_weekdays
-        and placed_at <= at_nairobi(today, terms.cutoff)
-        and placed_at + timedelta(minutes=terms.minutes) <= same_day.arrives_by
+        not terms.is_closed(today)
+        and placed_at <= at_nairobi(today, min(terms.cutoff, closes))
+        and begins + timedelta(minutes=terms.minutes) <= same_day.arrives_by
     ):
         return same_day
     day = today + timedelta(days=1)
-    while day.weekday() in terms.closed_weekdays:
+    last = today + timedelta(days=LOOK_AHEAD_DAYS)
+    while terms.is_closed(day) and day < last:
         day += timedelta(days=1)
-    return _promise(day, terms.tomorrow_by)
+    return _promise(day, _first_hour(terms, day))
+
+
+def _first_hour(terms: PromiseTerms, day: date) -> time:
+    """By when a day's first things arrive: as usual, or later where the shop opens late."""
+    opens, _ = terms.hours.get(day.weekday(), (time.min, time.max))
+    minutes = opens.hour * 60 + opens.minute + terms.minutes
+    up = -(-minutes // 30) * 30  # people promise whole and half hours
+    soonest = time(up // 60, up % 60) if up < 24 * 60 else time(23, 30)
+    return max(terms.tomorrow_by, soonest) if terms.hours else terms.tomorrow_by
 
 
 def promise_words(promise: Promise, now: datetime) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -81,6 +81,13 @@ def store_areas(session: Session) -> list[StoreArea]:
     return sorted(known, key=lambda a: a.area.name)
 
 
+_SERVED = select(DeliveryArea).where(
+    DeliveryArea.store_id == bindparam("store_id"),
+    DeliveryArea.area == bindparam("area"),
+    DeliveryArea.is_active,
+)
+
+
 def find_store_area(session: Session, text: str | None) -> StoreArea | None:
     """The served area that a slug, a name, an alias or a near miss means; None where there is none."""
     if not text:
@@ -88,17 +95,37 @@ def find_store_area(session: Session, text: str | None) -> StoreArea | None:
     try:
         area: Area | None = get_area(text)
     except UnknownArea:
-        area = find_area(text)
+        area = area_by_own_name(session, text) or find_area(text)
     if area is None:
         return None
-    terms = session.scalar(
-        select(DeliveryArea).where(
+    terms = session.scalar(_SERVED, {"store_id": bound_store(), "area": area.slug})
+    return StoreArea(area, terms) if terms is not None else None
+
+
+def area_by_own_name(session: Session, text: str) -> Area | None:
+    """The area that this very store calls so, before anything the product's list says."""
+    wanted = own_name(text)
+    if not wanted:
+        return None
+    rows = session.execute(
+        select(DeliveryArea.area, DeliveryArea.aliases).where(
             DeliveryArea.store_id == bound_store(),
-            DeliveryArea.area == area.slug,
             DeliveryArea.is_active,
+            DeliveryArea.aliases != [],
         )
     )
-    return StoreArea(area, terms) if terms is not None else None
+    for slug, aliases in rows:
+        if wanted in map(own_name, aliases):
+            try:
+                return get_area(slug)
+            except UnknownArea:
+                continue
+    return None
+
+
+def own_name(text: str) -> str:
+    """How two spellings of a store's own place name are compared: letters and digits, small."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def fee_rules(session: Session) -> list[FeeRule]:
@@ -199,7 +226,21 @@ def promise_terms(store: Store, found: StoreArea) -> PromiseTerms:
         today_by=usual.today_by,
         tomorrow_by=usual.tomorrow_by,
         closed_weekdays=closed if len(closed) < len(WEEKDAYS) else frozenset(),
+        closed_dates=store.closed_dates,
+        hours=_hours(store.opening_hours),
     )
+
+
+def _hours(opening_hours: dict[str, Any]) -> dict[int, tuple[time, time]]:
+    """The hours by weekday, Monday 0; a day whose hours cannot be read says nothing."""
+    read = {}
+    for number, day in enumerate(WEEKDAYS):
+        try:
+            opens, closes = map(time.fromisoformat, opening_hours.get(day) or ())
+        except (TypeError, ValueError):
+            continue
+        read[number] = (opens, closes)
+    return read
 
 
 def _rule(row: FeeRuleRow) -> FeeRule:

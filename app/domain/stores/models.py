@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, func
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
@@ -35,8 +36,28 @@ class Store(Base):
     accepts_pay_on_delivery: Mapped[bool] = mapped_column(default=False)
     accepts_pickup: Mapped[bool] = mapped_column(default=True)
     callback_trust_limit_cents: Mapped[int] = mapped_column(BigInteger, default=0)
+    licence: Mapped[str] = mapped_column(default="")  # of trade, as the county wrote it
+    logo: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    holidays: Mapped[list[Any]] = mapped_column(default=list)  # [{"on": "2026-12-25", "name": …}]
+    paused_words: Mapped[str] = mapped_column(default="")
+    paused_until: Mapped[datetime | None]  # opens by itself then
+    density: Mapped[str] = mapped_column(default="roomy")
+    home_layout: Mapped[str] = mapped_column(default="grid")
+    corners: Mapped[str] = mapped_column(default="round")
+    page_links: Mapped[list[Any]] = mapped_column(default=list)  # of the foot, by the pages' code
     content_version: Mapped[int] = mapped_column(BigInteger, default=1)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    def takes_orders(self, now: datetime) -> bool:
+        """Whether shoppers may order at this instant (UTC). A break with an end ends by itself."""
+        if self.status == "paused":
+            return self.paused_until is not None and self.paused_until <= now
+        return self.status == "active"
+
+    @property
+    def closed_dates(self) -> frozenset[date]:
+        """The holidays it is closed on, as days in Nairobi."""
+        return frozenset(date.fromisoformat(holiday["on"]) for holiday in self.holidays or ())
 
 
 class Domain(Base):

@@ -1,0 +1,52 @@
+"""What tells a shopper that the shop is real. Every value is read from data, none is made up.
+
+The facts come as one JSON value, so that a page's own statement can bring them along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+DELIVERED_DAYS = 90
+
+# Orders are found by when they were placed, which is indexed; no delivery takes three months.
+TRUST_JSON = """
+jsonb_build_object(
+  'pay_to', (SELECT jsonb_build_array(kind, CASE WHEN kind = 'till' THEN coalesce(till, shortcode)
+                                                 ELSE shortcode END)
+               FROM app.payment_settings WHERE store_id = app.store_id()
+              ORDER BY mode = 'live' DESC, created_at DESC LIMIT 1),
+  'delivered', (SELECT count(*) FROM app.orders
+                 WHERE store_id = app.store_id() AND status IN ('delivered', 'closed')
+                   AND placed_at > now() - interval '180 days'
+                   AND delivered_at > now() - interval '90 days'))
+"""
+_TRUST = text(f"SELECT {TRUST_JSON}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trust:
+    """Facts of the money's way and of what was delivered in the last 90 days.
+
+    ``pay_kind`` is ``till`` or ``paybill``, empty with ``pay_number`` where the store has no
+    M-Pesa keys yet.
+    """
+
+    pay_kind: str
+    pay_number: str
+    delivered_count: int
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Trust:
+        kind, number = found["pay_to"] or ("", "")
+        return cls(pay_kind=kind, pay_number=number or "", delivered_count=found["delivered"])
+
+
+def trust_of(session: Session) -> Trust:
+    """The same facts where no other statement brings them."""
+    return Trust.from_json(session.execute(_TRUST).scalar_one())

@@ -1,0 +1,27 @@
+"""The shop's own pages: what it says about itself, its returns, its delivery."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from app.db.engine import db
+from app.domain.pages.queries import published_words
+from app.i18n import current_locale
+from app.web.tenancy import open_store
+
+bp = Blueprint("pages", __name__)
+bp.before_request(open_store)
+
+
+@bp.get("/pages/<slug:slug>")
+def page(slug: str) -> ResponseReturnValue:
+    """One published page in the shopper's language. Anything else is 404."""
+    words = published_words(db.session(), g.store, slug, current_locale())
+    response = make_response(render_template("storefront/page.html", words=words))
+    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
+    response.headers["Content-Language"] = current_locale()
+    response.vary.update(("Accept-Language", "Cookie"))
+    response.add_etag()
+    response.make_conditional(request)
+    return response
