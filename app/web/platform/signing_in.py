@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
 from flask import (
     Blueprint,
@@ -26,8 +27,17 @@ from app.db.engine import db
 from app.db.tenancy import PLATFORM_STORE, inside_store
 from app.domain.audit.actions import record
 from app.domain.errors import TooManyTries
+from app.domain.people.limits import address_group, neighbourhood, take_turn
 from app.domain.people.models import Person
 from app.domain.people.otp import tries_left
+from app.domain.people.passkeys import (
+    PasskeyRefused,
+    Purpose,
+    assertion_options,
+    person_with_passkey,
+)
+from app.domain.people.roles import ROLE_WORDS
+from app.domain.people.second_factor import Way, note_proof
 from app.domain.people.sessions import StoreChoice, end_session, start_session, stores_of
 from app.domain.people.signing_in import (
     PURPOSE,
@@ -41,7 +51,6 @@ from app.ids import new_token
 from app.phones import InvalidPhone, masked, national, parse_msisdn
 from app.web.auth import forget_staff, load_person, remember_staff, staff_token
 from app.web.backoffice.home import home_of
-from app.web.backoffice.words import ROLE_WORDS
 from app.web.limits import client_address
 from app.web.tenancy import platform_only
 
@@ -50,17 +59,35 @@ bp.before_request(platform_only)
 
 BROWSER_COOKIE = "__Host-sign-in"
 BROWSER_SECONDS = 1800
+PASSKEYS_PER_ADDRESS = (120, 3600)  # challenges; an office behind one address signs in each morning
+# What a browser says of itself, the narrower name first: Edge and Opera also say Chrome.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("Linux", "Linux"),
+)
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(r"[0-9]{6}")
 # Only these addresses may be returned to: a link to /sign-in must not lead elsewhere.
-_OURS = re.compile(r"/(?:dash|staff)/[a-z0-9-]{2,40}/[A-Za-z0-9/_.?=&%-]*")
+_OURS = re.compile(r"/(?:dash|staff)/[a-z0-9-]{2,40}/[A-Za-z0-9/_.?=&%-]*|/me/[a-z/-]+")
 
 
 @bp.get("/sign-in")
 def show() -> ResponseReturnValue:
     """Phone first; e-mail and password behind a link."""
     if load_person() is not None:
-        return redirect(url_for(".stores", next=_next()), code=303)
+        return redirect(url_for(".stores", next=safe_next()), code=303)
     way = "password" if request.args.get("way") == "password" else "phone"
     return _page("platform/sign_in.html", way=way)
 
@@ -73,20 +100,20 @@ def send_code() -> ResponseReturnValue:
         phone = parse_msisdn(typed)
     except InvalidPhone as problem:
         return _page("platform/sign_in.html", 422, way="phone", typed=typed, problem=str(problem))
-    browser = _browser()
+    browser = browser_secret()
     try:
-        with _platform_store():
+        with platform_store():
             ask_for_code(
                 db.session(),
                 phone=phone,
                 browser=browser,
                 language=current_locale(),
-                address=_counted_address(),
+                address=counted_address(),
             )
             db.session.commit()
     except TooManyTries as limit:
         return _wait(limit, "platform/sign_in.html", way="phone", typed=typed)
-    return _remember_browser(_code_page(phone), browser)
+    return remember_browser(_code_page(phone), browser)
 
 
 @bp.post("/sign-in/check")
@@ -95,12 +122,12 @@ def check() -> ResponseReturnValue:
     try:
         phone = parse_msisdn(request.form.get("phone", ""))
     except InvalidPhone:
-        return redirect(url_for(".show", next=_next()), code=303)
+        return redirect(url_for(".show", next=safe_next()), code=303)
     code = "".join(request.form.get("code", "").split())
-    browser = _browser()
+    browser = browser_secret()
     person, left = None, 0
     try:
-        with _platform_store():
+        with platform_store():
             if _CODE.fullmatch(code):
                 person = person_with_code(
                     db.session(), phone=phone, browser=browser, code=code, address=_address()
@@ -111,8 +138,8 @@ def check() -> ResponseReturnValue:
     except TooManyTries as limit:
         return _wait(limit, "platform/sign_in_code.html", phone=phone, masked_phone=masked(phone))
     if person is None:
-        return _code_page(phone, 422, problem=_wrong_code(code, left))
-    return _signed_in(person, "code")
+        return _code_page(phone, 422, problem=wrong_code(code, left))
+    return signed_in(person, "code")
 
 
 @bp.post("/sign-in/password")
@@ -120,12 +147,12 @@ def with_password() -> ResponseReturnValue:
     """Sign in with e-mail and password."""
     email = request.form.get("email", "").strip()[:200]
     try:
-        with _platform_store():
+        with platform_store():
             person = person_with_password(
                 db.session(),
                 email=email,
                 password=request.form.get("password", ""),
-                address=_counted_address(),
+                address=counted_address(),
             )
             db.session.commit()
     except TooManyTries as limit:
@@ -133,19 +160,52 @@ def with_password() -> ResponseReturnValue:
     if person is None:
         problem = _("That e-mail and password do not belong together. Try again, or use the phone.")
         return _page("platform/sign_in.html", 422, way="password", typed=email, problem=problem)
-    return _signed_in(person, "password")
+    return signed_in(person, "password")
+
+
+@bp.post("/sign-in/passkey/options")
+def passkey_options() -> ResponseReturnValue:
+    """A challenge for this browser, naming nobody, as JSON."""
+    browser = browser_secret()
+    with platform_store():
+        if counted_address():
+            place = address_group(counted_address())
+            take_turn(db.session(), "passkey:address", place, PASSKEYS_PER_ADDRESS)
+            db.session.commit()
+    answer = make_response(assertion_options(Purpose.SIGN_IN, browser=browser))
+    answer.mimetype = "application/json"
+    return remember_browser(answer, browser)
+
+
+@bp.post("/sign-in/passkey")
+def with_passkey() -> ResponseReturnValue:
+    """Sign in with a fingerprint or face."""
+    try:
+        person = person_with_passkey(
+            request.form.get("credential", ""), purpose=Purpose.SIGN_IN, browser=browser_secret()
+        )
+    except PasskeyRefused as refused:
+        return _page("platform/sign_in.html", 422, way="phone", problem=str(refused))
+    return signed_in(person, "passkey")
 
 
 @bp.get("/stores")
 def stores() -> ResponseReturnValue:
-    """Straight on to the only store, or a choice of several."""
+    """Straight on to the only store, or a choice of several; first to a shop half opened."""
+    from app.web.platform.sign_up import unfinished_opening
+
     person = load_person()
     if person is None:
-        return redirect(url_for(".show", next=_next()), code=303)
+        return redirect(url_for(".show", next=safe_next()), code=303)
     choices = stores_of(person.id)
-    wanted = _next()
-    if wanted and any(wanted.split("/")[2] == choice.slug for choice in choices):
+    wanted = safe_next()
+    is_about_me = wanted.startswith("/me/")
+    if wanted and (is_about_me or any(wanted.split("/")[2] == one.slug for one in choices)):
         return redirect(wanted, code=303)
+    if len(choices) < 2 and (way_on := unfinished_opening(person.id)):
+        return redirect(way_on, code=303)
+    if person.is_platform_admin and not choices:
+        return redirect(url_for("ops_home.show"), code=303)
     if len(choices) == 1:
         return redirect(_home(choices[0]), code=303)
     return _page(
@@ -164,12 +224,14 @@ def sign_out() -> ResponseReturnValue:
     return forget_staff(make_response(redirect(url_for(".show"), code=303)))
 
 
-def _signed_in(person: Person, way: str) -> Response:
-    """A fresh session whose token the browser never held before, and on to work."""
+def signed_in(person: Person, way: str, *, to: str = "") -> Response:
+    """A fresh session whose token the browser never held before, and on to work, or to ``to``."""
     if staff_token():
         end_session(staff_token())
-    token = start_session(person.id, _device())
-    with _platform_store():
+    token = start_session(person.id, device_words(), place=place_words())
+    if way in set(Way):
+        note_proof(token, Way(way))  # good for five minutes, as any other proof
+    with platform_store():
         record(
             db.session(),
             "person.signed_in",
@@ -178,13 +240,15 @@ def _signed_in(person: Person, way: str) -> Response:
             way=way,
         )
         db.session.commit()
-    response = make_response(redirect(url_for(".stores", next=_next()), code=303))
+    response = make_response(
+        redirect(to or url_for("signing_in.stores", next=safe_next()), code=303)
+    )
     response.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return remember_staff(response, token)
 
 
 @contextmanager
-def _platform_store() -> Iterator[None]:
+def platform_store() -> Iterator[None]:
     """Codes, counters and the audit of sign-ins belong to store 0; nothing open outlives this."""
     with inside_store(PLATFORM_STORE):
         try:
@@ -205,7 +269,7 @@ def _code_page(phone: str, status: int = 200, problem: str = "") -> Response:
 
 
 def _page(template: str, status: int = 200, **context: object) -> Response:
-    values = {"next": _next(), "problem": "", "typed": ""} | context
+    values = {"next": safe_next(), "problem": "", "typed": ""} | context
     return make_response(render_template(template, **values), status)
 
 
@@ -215,7 +279,7 @@ def _wait(limit: TooManyTries, template: str, **context: object) -> Response:
     return response
 
 
-def _wrong_code(code: str, left: int) -> str:
+def wrong_code(code: str, left: int) -> str:
     if not _CODE.fullmatch(code):
         return _("A code has 6 digits. Look at the newest message.")
     if left:
@@ -223,7 +287,8 @@ def _wrong_code(code: str, left: int) -> str:
     return _("That code does not work any more. Ask for a new one.")
 
 
-def _next() -> str:
+def safe_next() -> str:
+    """Where the person wanted to go, if it is one of our desks; else nothing."""
     wanted = request.values.get("next", "")
     return wanted if len(wanted) < 300 and _OURS.fullmatch(wanted) and ".." not in wanted else ""
 
@@ -232,13 +297,13 @@ def _home(choice: StoreChoice) -> str:
     return home_of(choice.role, choice.slug)
 
 
-def _browser() -> str:
+def browser_secret() -> str:
     """The secret that a code is bound to, held by this browser alone."""
     secret = request.cookies.get(BROWSER_COOKIE, "")
     return secret if _TOKEN.fullmatch(secret) else new_token()
 
 
-def _remember_browser(response: Response, secret: str) -> Response:
+def remember_browser(response: Response, secret: str) -> Response:
     response.set_cookie(
         BROWSER_COOKIE,
         secret,
@@ -255,16 +320,23 @@ def _address() -> str:
     return client_address()
 
 
-def _counted_address() -> str:
+def counted_address() -> str:
     """The address to count tries by, or nothing where limits by address are off."""
     return _address() if current_app.config["SETTINGS"].rate_limits_enabled else ""
 
 
-def _device() -> str:
+def device_words() -> str:
     """``Chrome on Android``, as far as the browser says."""
     agent = request.user_agent.string
-    browsers = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
-    systems = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
-    browser = next((name for name in browsers if name in agent), _("A browser"))
-    system = next((name for name in systems if name in agent), _("a device"))
+    browser = next((name for mark, name in _BROWSERS if mark in agent), _("A browser"))
+    system = next((name for mark, name in _SYSTEMS if mark in agent), _("a device"))
     return _("%(browser)s on %(system)s", browser=browser, system=system)
+
+
+def place_words() -> str:
+    """The network's part of the caller's address; nothing on a private network or our own."""
+    try:
+        found = ip_address(client_address().partition("/")[0])
+    except ValueError:
+        return ""
+    return neighbourhood(str(found)) if found.is_global else ""
