@@ -1,40 +1,48 @@
-"""Bringing products in from a file: choose it, match its columns, check, bring in."""
+"""Bringing products in from a file: choose it, match its columns, check, bring in, take back."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 from uuid import UUID
 
 from flask import Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from app.db.engine import db
-from app.db.tenancy import bound_store
 from app.domain.catalog.importing import (
     FileFormat,
     ImportFileRefused,
     preview_catalogue,
     read_catalogue,
 )
-from app.domain.catalog.importing.applying import apply_catalogue
-from app.domain.catalog.importing.limits import FILE_BYTES
-from app.domain.catalog.importing.records import CatalogueImport, keep_report, refused_facts
+from app.domain.catalog.importing.limits import BUNDLE_BYTES, FILE_BYTES
+from app.domain.catalog.importing.pictures import picture_counts, refused_pictures
+from app.domain.catalog.importing.records import (
+    CatalogueImport,
+    ImportStatus,
+    get_import,
+    keep_upload,
+    past_imports,
+    refused_facts,
+    upload_of,
+)
+from app.domain.catalog.importing.refused import refused_sheet
+from app.domain.catalog.importing.running import AT_ONCE, begin_import, go_on
 from app.domain.catalog.importing.sheet import FIELDS
+from app.domain.catalog.importing.undoing import begin_to_take_back, can_take_back, outcomes
 from app.domain.errors import NotFound
 from app.i18n import gettext as _
 from app.i18n import gettext_lazy
 from app.web.auth import require_staff
-from app.web.backoffice.parking import forget, park, parked
-from app.web.backoffice.shell import actor, desk, trouble
+from app.web.backoffice.shell import actor, desk, toast, trouble
 
 bp = desk("office_import", __name__, "/dash/<store>/import")
 
-AT_ONCE = 400
 SHOWN = 100
+POLL_SECONDS = 2
+# A small file is in before the answer to the tap; a large one goes on in a worker.
+AT_ONCE_SECONDS = 3.0
 FIELD_WORDS = {
     "name": gettext_lazy("Name"),
     "price": gettext_lazy("Price, KES"),
@@ -54,62 +62,69 @@ FIELD_WORDS = {
     "option2": gettext_lazy("Choice 2"),
     "option3": gettext_lazy("Choice 3"),
 }
-# A spreadsheet runs a cell that starts with one of these.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "|", "%")
+FORMAT_WORDS = {
+    FileFormat.SHOPIFY: "Shopify",
+    FileFormat.WOOCOMMERCE: "WooCommerce",
+    FileFormat.DUKANI: "Dukani",
+}
 
 
 @bp.url_value_preprocessor
 def _allow_larger_files(endpoint: str | None, values: dict[str, Any] | None) -> None:
     # Before anything reads the form; every other page keeps the small limit.
     if endpoint == f"{bp.name}.upload":
-        request.max_content_length = FILE_BYTES + 64 * 1024
+        request.max_content_length = BUNDLE_BYTES + 64 * 1024
+        # The parser holds a chunk of the file and what is left of the one before, and counts both.
+        request.max_form_memory_size = 256 * 1024
 
 
 @bp.get("/")
 @require_staff("products.change")
 def show() -> ResponseReturnValue:
     """Choose a file; the last ones that were brought in."""
-    past = db.session.scalars(
-        select(CatalogueImport)
-        .where(CatalogueImport.store_id == bound_store())
-        .order_by(CatalogueImport.at.desc())
-        .limit(10)
-    ).all()
-    return render_template("backoffice/import.html", past=past, megabytes=FILE_BYTES // 2**20)
+    return render_template(
+        "backoffice/import.html", past=past_imports(db.session()), megabytes=FILE_BYTES // 2**20
+    )
 
 
 @bp.post("/")
 @require_staff("products.change")
 def upload() -> ResponseReturnValue:
-    """Take the file and keep it for an hour. Nothing in the store changes."""
+    """Take the file and keep it for a day. Nothing in the store changes."""
     sent = request.files.get("file")
     if sent is None or not sent.filename:
         trouble(_("Choose a file first."))
         return redirect(url_for(".show"), code=303)
-    data = sent.stream.read(FILE_BYTES + 1)
+    with closing(sent):
+        data = sent.stream.read(BUNDLE_BYTES + 1)
     name = sent.filename.replace("\\", "/").rpartition("/")[2][:120]
     try:
         preview_catalogue(data, name)
     except ImportFileRefused as refused:
         trouble(str(refused))
         return redirect(url_for(".show"), code=303)
-    return redirect(url_for(".check", token=park(name, data)), code=303)
+    kept = keep_upload(db.session(), name, data, actor=actor())
+    db.session.commit()
+    return redirect(url_for(".check", import_id=kept.id), code=303)
 
 
-@bp.get("/file/<regex32:token>")
+@bp.get("/<uuid:import_id>/check")
 @require_staff("products.change")
-def check(token: str) -> ResponseReturnValue:
+def check(import_id: UUID) -> ResponseReturnValue:
     """Which column is which, and what every row would become. Changes nothing."""
-    name, data = parked(token)
+    kept = get_import(db.session(), import_id)
+    if kept.status is not ImportStatus.UPLOADED:
+        return redirect(url_for(".result", import_id=import_id), code=303)
+    data = upload_of(db.session(), kept)
     mapping = _chosen_mapping()
-    preview = preview_catalogue(data, name)
-    file = read_catalogue(data, name, mapping)
+    preview = preview_catalogue(data, kept.filename)
+    file = read_catalogue(data, kept.filename, mapping)
     return render_template(
         "backoffice/import_check.html",
-        token=token,
-        filename=name,
+        kept=kept,
         preview=preview,
         is_sheet=preview.format is FileFormat.SHEET or bool(mapping),
+        format_name=FORMAT_WORDS.get(preview.format, ""),
         mapping=mapping or preview.mapping,
         chosen_query={f"col:{column}": field for field, column in (mapping or {}).items()},
         fields=FIELD_WORDS,
@@ -119,97 +134,90 @@ def check(token: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/file/<regex32:token>")
+@bp.post("/<uuid:import_id>/check")
 @require_staff("products.change")
-def bring_in(token: str) -> ResponseReturnValue:
-    """Put the products in the store, a few hundred per request so that none takes long."""
-    name, data = parked(token)
-    file = read_catalogue(data, name, _chosen_mapping())
-    start = _start(len(file.drafts))
-    done = apply_catalogue(db.session(), file, actor=actor(), start=start, limit=AT_ONCE)
-    so_far = _so_far(done)
-    if done.next_start is not None:
-        db.session.commit()
-        return render_template(
-            "backoffice/import_progress.html",
-            token=token,
-            filename=name,
-            so_far=so_far,
-            next_start=done.next_start,
-            total=len(file.drafts),
-            mapping=_chosen_mapping() or {},
-        )
-    kept = keep_report(
-        db.session(), file, filename=name, actor=actor(), counts=so_far, refused=done.refused
+def bring_in(import_id: UUID) -> ResponseReturnValue:
+    """Begin. A small file is in at once; a large one is a worker's, and this page shows how far."""
+    kept = begin_import(
+        db.session(),
+        import_id,
+        mapping=_chosen_mapping(),
+        uncounted_stock=_units("uncounted_stock"),
+        actor=actor(),
     )
+    is_small = kept.total <= AT_ONCE
     db.session.commit()
-    forget(token)
-    return redirect(url_for(".result", import_id=kept.id), code=303)
+    where = url_for(".result", import_id=import_id)
+    if is_small:
+        go_on(db.session(), import_id, seconds=AT_ONCE_SECONDS)
+    return redirect(where, code=303)
 
 
 @bp.get("/<uuid:import_id>")
 @require_staff("products.change")
 def result(import_id: UUID) -> ResponseReturnValue:
-    """What came in, what did not, and why."""
-    return render_template(
-        "backoffice/import_result.html", done=_get(import_id), fields=FIELD_WORDS, shown=SHOWN
-    )
+    """How far it is, or what came in, what did not, and why."""
+    kept = get_import(db.session(), import_id)
+    if kept.status is ImportStatus.UPLOADED:
+        return redirect(url_for(".check", import_id=import_id), code=303)
+    template = "import_progress.html" if kept.is_busy else "import_result.html"
+    return render_template(f"backoffice/{template}", **_about(kept), shown=SHOWN)
+
+
+@bp.get("/<uuid:import_id>/progress")
+@require_staff("products.change")
+def progress(import_id: UUID) -> ResponseReturnValue:
+    """The bar alone, asked for every two seconds; when it is full the page is shown anew."""
+    kept = get_import(db.session(), import_id)
+    response = Response(render_template("backoffice/_import_progress.html", **_about(kept)))
+    if not kept.is_busy:
+        response.headers["HX-Redirect"] = url_for(".result", import_id=import_id)
+    return response
+
+
+@bp.post("/<uuid:import_id>/undo")
+@require_staff("products.change")
+def undo(import_id: UUID) -> ResponseReturnValue:
+    """Take the whole import back; a worker does it."""
+    begin_to_take_back(db.session(), import_id, actor=actor())
+    db.session.commit()
+    toast(_("The import is being taken back."))
+    return redirect(url_for(".result", import_id=import_id), code=303)
 
 
 @bp.get("/<uuid:import_id>/refused.csv")
 @require_staff("products.change")
 def refused_rows(import_id: UUID) -> ResponseReturnValue:
-    """The rows that stayed out, to correct and send again."""
-    done = _get(import_id)
-    return _csv_answer(f"not-brought-in-{done.at:%Y-%m-%d}.csv", done.report.get("refused", []))
-
-
-@bp.get("/file/<regex32:token>/refused.csv")
-@require_staff("products.change")
-def refused_in_check(token: str) -> ResponseReturnValue:
-    """The rows that would stay out, before anything is brought in."""
-    name, data = parked(token)
-    file = read_catalogue(data, name, _chosen_mapping())
-    return _csv_answer("not-brought-in.csv", [refused_facts(row) for row in file.report.refused])
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def _csv_answer(filename: str, rows: Iterable[dict[str, Any]]) -> Response:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([_("Row"), _("Column"), _("Value"), _("Why it stayed out")])
-    for row in rows:
-        cells = (row["row"], row["column"], row["value"], row["sentence"])
-        writer.writerow([safe_cell(str(cell)) for cell in cells])
-    # Excel reads UTF-8 only behind this mark.
-    body = "\N{ZERO WIDTH NO-BREAK SPACE}" + out.getvalue()
-    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
+    """The rows that stayed out, as they were sent, to correct and send again."""
+    kept = get_import(db.session(), import_id)
+    if kept.status is ImportStatus.UPLOADED:
+        mapping = _chosen_mapping()
+        file = read_catalogue(upload_of(db.session(), kept), kept.filename, mapping)
+        facts = [refused_facts(row) for row in file.report.refused]
+    else:
+        facts = kept.report.get("refused", [])
+    body = refused_sheet(db.session(), kept, facts)
+    name = f"not-brought-in-{kept.at:%Y-%m-%d}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, mimetype="text/csv", headers=headers)
 
 
-_COUNTED = (
-    *("products_created", "products_updated", "products_unchanged", "categories_created"),
-    *("variants_created", "variants_updated", "variants_unchanged"),
-    *("variants_without_stock", "images_not_fetched"),
-)
+def _about(kept: CatalogueImport) -> dict[str, Any]:
+    session = db.session()
+    return {
+        "done": kept,
+        "fields": FIELD_WORDS,
+        "pictures": picture_counts(session, kept.id),
+        "refused_photos": refused_pictures(session, kept.id, limit=20),
+        "poll_seconds": POLL_SECONDS,
+        "can_take_back": can_take_back(session, kept),
+        "taken_back": outcomes(session, kept.id),
+    }
 
 
-def _so_far(done: Any) -> dict[str, int]:
-    """This part's counts added to those the form carries from the parts before."""
-    return {name: getattr(done, name) + _count(name) for name in _COUNTED}
-
-
-def _count(name: str) -> int:
-    typed = request.form.get(name, "")
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= 6 else 0
-
-
-def _start(most: int) -> int:
-    return min(_count("start"), most)
+def _units(name: str) -> int:
+    typed = request.form.get(name, "").strip()
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) <= 4 else 0
 
 
 def _chosen_mapping() -> dict[str, str] | None:
@@ -230,10 +238,3 @@ def _chosen_mapping() -> dict[str, str] | None:
             )
         chosen[field] = name.removeprefix("col:")
     return chosen or None
-
-
-def _get(import_id: UUID) -> CatalogueImport:
-    found = db.session.get(CatalogueImport, (bound_store(), import_id))
-    if found is None:
-        raise NotFound
-    return found

@@ -8,20 +8,22 @@ decides what shoppers see, and stock moves by sales and counts, never by a file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import select, tuple_
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
+from app.domain.catalog.actions import touch_content
 from app.domain.catalog.importing.cleaning import (
     RowRefused,
+    clean_html,
     digest,
     generated_sku,
     name_key,
@@ -32,16 +34,37 @@ from app.domain.catalog.importing.drafts import (
     CatalogueFile,
     DraftStatus,
     FileFormat,
+    PictureDraft,
     ProductDraft,
     RefusedRow,
     VariantDraft,
 )
-from app.domain.catalog.models import Category, Product, StockMovement, Variant
-from app.domain.stores.models import Store
+from app.domain.catalog.importing.images import facts_of
+from app.domain.catalog.models import (
+    Category,
+    Product,
+    ProductImage,
+    Serial,
+    StockMovement,
+    Variant,
+)
 from app.i18n import gettext as _
 from app.ids import new_id
 
 CHUNK: Final = 200
+# Before the key of a product that was taken back with its import: the same file revives it.
+UNDONE: Final = "undone:"
+SEO_TITLE: Final = 70
+SEO_DESCRIPTION: Final = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProductChange:
+    """What the import did to one product; ``before`` is None for one that it made."""
+
+    product: Product
+    before: dict[str, Any] | None
+    pictures: tuple[PictureDraft, ...] = ()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -63,6 +86,8 @@ class AppliedReport:
     # Addresses the file gave; pictures are uploaded, never fetched.
     images_not_fetched: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
+    # Products made or changed, and unchanged ones that still lack the pictures of the file.
+    changes: list[ProductChange] = field(default_factory=list)
     next_start: int | None = None
 
     @property
@@ -78,13 +103,14 @@ class AppliedReport:
 
     def add(self, other: AppliedReport) -> None:
         """Add the numbers of a later part of the same file."""
-        for name in _COUNTS:
+        for name in COUNTED:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.refused.extend(other.refused)
+        self.changes.extend(other.changes)
         self.next_start = other.next_start
 
 
-_COUNTS: Final = (
+COUNTED: Final = (
     *("products_created", "products_updated", "products_unchanged", "categories_created"),
     *("variants_created", "variants_updated", "variants_unchanged"),
     *("variants_without_stock", "images_not_fetched"),
@@ -99,22 +125,52 @@ def apply_catalogue(
     uncounted_stock: int = 0,
     start: int = 0,
     limit: int | None = None,
+    is_part: bool = False,
 ) -> AppliedReport:
     """Bring the store's products in line with the file and say what changed.
 
     ``uncounted_stock`` is the number of units a new variant gets where the file gives none.
     ``start`` and ``limit`` take a part of the products, so that a large file can be a chain
-    of short transactions. A product that cannot be stored costs itself only. Flushes and
-    does not commit. Raises NoStoreBound outside a store.
+    of short transactions; ``is_part`` leaves the entry in the audit trail to whoever counts
+    the whole. A product that cannot be stored costs itself only. Flushes and does not commit.
+    Raises NoStoreBound outside a store.
     """
     report = AppliedReport()
+    if start == 0 and file.categories:
+        report.categories_created = add_categories(session, file.categories)
     end = len(file.drafts) if limit is None else min(start + limit, len(file.drafts))
     for drafts in _chunks(file.drafts[start:end]):
         report.add(_apply_chunk(session, drafts, file, actor, uncounted_stock))
     report.next_start = end if end < len(file.drafts) else None
     if report.has_changes:
-        _tell_the_world(session, report, file, actor)
+        session.flush()
+        touch_content(session)
+        if not is_part:
+            audit_import(session, {n: getattr(report, n) for n in COUNTED}, file, actor)
     return report
+
+
+def add_categories(session: Session, categories: Sequence[Mapping[str, Any]]) -> int:
+    """Make the categories of a full export that the store has none of yet; returns how many."""
+    store_id = bound_store()
+    known = {
+        category.slug: category
+        for category in session.scalars(select(Category).where(Category.store_id == store_id))
+    }
+    made = 0
+    # Parents stand before their children: at most one level lies below another.
+    for facts in sorted(categories, key=lambda facts: bool(facts["parent"])):
+        if facts["slug"] in known:
+            continue
+        parent = known.get(facts["parent"])
+        values = {name: value for name, value in facts.items() if name != "parent"}
+        known[facts["slug"]] = Category(
+            id=new_id(), parent_id=parent.id if parent else None, **values
+        )
+        session.add(known[facts["slug"]])
+        session.flush()
+        made += 1
+    return made
 
 
 def _chunks(drafts: Sequence[ProductDraft]) -> Iterator[list[ProductDraft]]:
@@ -156,26 +212,17 @@ def _refused_by_database(draft: ProductDraft) -> AppliedReport:
     )
 
 
-def _tell_the_world(
-    session: Session, report: AppliedReport, file: CatalogueFile, actor: str
+def audit_import(
+    session: Session, counts: Mapping[str, int], file: CatalogueFile, actor: str
 ) -> None:
-    """A new version of the store's pages, and one entry in the audit log, in that order."""
-    store_id = bound_store()
-    session.flush()
-    session.execute(
-        update(Store)
-        .where(Store.id == store_id)
-        .values(content_version=Store.content_version + 1)
-        .execution_options(synchronize_session=False)
-    )
-    counts = {name: getattr(report, name) for name in _COUNTS if getattr(report, name)}
+    """One entry in the audit trail for a whole file, with its counts."""
     record(
         session,
         "catalogue.imported",
         actor=actor,
-        subject=f"store:{store_id}",
+        subject=f"store:{bound_store()}",
         format=file.report.format.value,
-        **counts,
+        **{name: count for name, count in counts.items() if count},
     )
 
 
@@ -200,8 +247,9 @@ class _Importer:
             file.report.format is not FileFormat.SHEET or "compare_at" in file.report.mapping
         )
         self.to_archive: list[Product] = []
+        self.to_revive: list[tuple[Product, ProductDraft]] = []
         # Added after the variants they speak of, which no relationship tells the session.
-        self.movements: list[StockMovement] = []
+        self.movements: list[StockMovement | Serial] = []
         self._load()
 
     def run(self) -> AppliedReport:
@@ -215,6 +263,10 @@ class _Importer:
         self.session.add_all(self.movements)
         for product in self.to_archive:
             product.status = DraftStatus.ARCHIVED
+        # Archived goods become drafts before they are on sale: the database knows no other way.
+        for product, draft in self.to_revive:
+            if draft.status is DraftStatus.ACTIVE:
+                product.status = DraftStatus.ACTIVE
         self.session.flush()
         return self.report
 
@@ -230,17 +282,31 @@ class _Importer:
         ).all()
         self.owner_of_sku = {sku_key(sku): product_id for sku, product_id in found}
         keys = [draft.source_key for draft in self.drafts]
+        slugs = {slug for draft in self.drafts for slug in _slugs(draft)}
+        own_slugs = {draft.slug_hint for draft in self.drafts if draft.own}
         products = self.session.scalars(
             select(Product)
             .where(
                 Product.store_id == store_id,
-                Product.source_key.in_(keys) | Product.id.in_(set(self.owner_of_sku.values())),
+                Product.source_key.in_([*keys, *(f"{UNDONE}{key}" for key in keys)])
+                | Product.id.in_(set(self.owner_of_sku.values()))
+                | Product.slug.in_(own_slugs),
             )
             .options(selectinload(Product.variants))
         ).all()
-        self.by_key = {p.source_key: p for p in products if p.source_key}
+        self.by_key = {p.source_key.removeprefix(UNDONE): p for p in products if p.source_key}
         self.by_id = {p.id: p for p in products}
-        slugs = {slug for draft in self.drafts for slug in _slugs(draft)}
+        self.by_slug = {p.slug: p for p in products}
+        self.with_pictures = set(
+            self.session.scalars(
+                select(ProductImage.product_id).where(
+                    ProductImage.store_id == store_id,
+                    ProductImage.product_id.in_(self.by_id),
+                    ProductImage.status != "refused",
+                    ProductImage.removed_at.is_(None),
+                )
+            )
+        )
         self.taken_slugs = set(
             self.session.scalars(
                 select(Product.slug).where(Product.store_id == store_id, Product.slug.in_(slugs))
@@ -252,6 +318,8 @@ class _Importer:
 
     def _find(self, draft: ProductDraft) -> Product | None:
         if product := self.by_key.get(draft.source_key):
+            return product
+        if draft.own and (product := self.by_slug.get(draft.slug_hint)):
             return product
         owners = {
             self.owner_of_sku[sku_key(variant.sku)]
@@ -273,6 +341,10 @@ class _Importer:
             self._create(draft)
             return
         self._check_options(product, draft)
+        before = facts_of(product)
+        if product.source_key and product.source_key.startswith(UNDONE):
+            self._revive(product, draft)
+            return
         changed = self._update_product(product, draft)
         for variant_draft in draft.variants:
             try:
@@ -284,21 +356,66 @@ class _Importer:
             self.report.products_updated += 1
         else:
             self.report.products_unchanged += 1
+        self._note_change(product, draft, before if changed else None, is_changed=changed)
+
+    def _note_change(
+        self,
+        product: Product,
+        draft: ProductDraft,
+        before: dict[str, Any] | None,
+        *,
+        is_changed: bool,
+    ) -> None:
+        """Pictures are only brought to a product that has none: nobody's own are added to."""
+        pictures = () if product.id in self.with_pictures else pictures_of(draft)
+        if is_changed or pictures:
+            was = before if is_changed else facts_of(product)
+            self.report.changes.append(
+                ProductChange(product=product, before=was, pictures=pictures)
+            )
+
+    def _revive(self, product: Product, draft: ProductDraft) -> None:
+        """Bring back what an earlier import made and was taken back with it."""
+        product.source_key = draft.source_key
+        if product.status == DraftStatus.ARCHIVED:
+            product.status = DraftStatus.DRAFT
+            self.to_revive.append((product, draft))
+        self._update_product(product, draft)
+        for variant_draft in draft.variants:
+            try:
+                self._apply_variant(product, draft, variant_draft)
+            except RowRefused as error:
+                self._refuse(variant_draft.row, error)
+            else:
+                self._restock(product, draft, variant_draft)
+        product.updated_at = datetime.now(UTC)
+        self.report.products_created += 1
+        self._note_change(product, draft, None, is_changed=True)
+
+    def _restock(self, product: Product, draft: ProductDraft, variant_draft: VariantDraft) -> None:
+        variant = self._match(product, draft, variant_draft)
+        units = self.uncounted_stock if variant_draft.stock is None else variant_draft.stock
+        if variant is None or variant.on_hand or not units:
+            return
+        variant.is_active = True
+        variant.on_hand = units
+        self._move(variant, units)
 
     def _create(self, draft: ProductDraft) -> None:
         is_archived = draft.status is DraftStatus.ARCHIVED
-        product = Product(
-            id=new_id(),
-            slug=self._free_slug(draft),
-            name=draft.name,
-            description_html=draft.description_html,
-            brand=draft.brand,
-            category_id=self._category_id(draft.category),
+        facts: dict[str, Any] = {
+            "name": draft.name,
+            "description_html": draft.description_html,
+            "brand": draft.brand,
+            "category_id": self._category_id(draft.category, draft.category_slug),
             # A product begins as a draft or active; archived is a step from there.
-            status=DraftStatus.DRAFT.value if is_archived else draft.status.value,
-            options=list(draft.options),
-            source_key=draft.source_key,
-        )
+            "status": DraftStatus.DRAFT.value if is_archived else draft.status.value,
+            "options": list(draft.options),
+            "seo_title": draft.seo.title,
+            "seo_description": draft.seo.description,
+            "source_key": draft.source_key,
+        }
+        product = Product(id=new_id(), slug=self._free_slug(draft), **(facts | draft.own))
         for variant_draft in draft.variants:
             try:
                 product.variants.append(self._new_variant(product, draft, variant_draft))
@@ -309,6 +426,7 @@ class _Importer:
         self.session.add(product)
         if is_archived:
             self.to_archive.append(product)
+        self._note_change(product, draft, None, is_changed=True)
         self.by_key[draft.source_key] = product
         self.by_id[product.id] = product
         self.report.products_created += 1
@@ -333,15 +451,39 @@ class _Importer:
 
     def _update_product(self, product: Product, draft: ProductDraft) -> bool:
         facts: dict[str, Any] = {"name": draft.name, "options": list(draft.options)}
-        if product.source_key is None:
+        if product.source_key is None and not draft.own:
             facts["source_key"] = draft.source_key
         if draft.description_html:
             facts["description_html"] = draft.description_html
         if draft.brand:
             facts["brand"] = draft.brand
         if draft.category:
-            facts["category_id"] = self._category_id(draft.category)
+            facts["category_id"] = self._category_id(draft.category, draft.category_slug)
+        if draft.seo.title:
+            facts["seo_title"] = draft.seo.title[:SEO_TITLE]
+        if draft.seo.description:
+            facts["seo_description"] = draft.seo.description[:SEO_DESCRIPTION]
+        if draft.own:
+            facts |= {
+                "description_html": draft.description_html,
+                "brand": draft.brand,
+                "category_id": facts.get("category_id"),
+                **draft.own,
+            }
+            facts |= self._new_status(product, draft)
+            # The same text in another spelling (a no-break space is also &nbsp;) is no change.
+            if clean_html(product.description_html) == draft.description_html:
+                del facts["description_html"]
         return _set(product, facts)
+
+    def _new_status(self, product: Product, draft: ProductDraft) -> dict[str, Any]:
+        """Our own export says whether goods are on sale; archived ones go by way of draft."""
+        if product.status == draft.status:
+            return {}
+        if product.status == DraftStatus.ARCHIVED and draft.status is DraftStatus.ACTIVE:
+            self.to_revive.append((product, draft))
+            return {"status": DraftStatus.DRAFT.value}
+        return {"status": draft.status.value}
 
     # One variant
 
@@ -385,6 +527,13 @@ class _Importer:
             facts["weight_grams"] = variant_draft.weight_grams
         if variant_draft.barcode:
             facts["barcode"] = variant_draft.barcode
+        if draft.own:
+            facts |= {
+                "cost_cents": variant_draft.cost_cents,
+                "weight_grams": variant_draft.weight_grams or 0,
+                "barcode": variant_draft.barcode,
+                **variant_draft.own,
+            }
         if _set(variant, facts):
             self.report.variants_updated += 1
             return True
@@ -412,19 +561,29 @@ class _Importer:
             on_hand=stock,
             barcode=variant_draft.barcode,
         )
+        for name, value in variant_draft.own.items():
+            setattr(variant, name, value)
         if stock:
-            movement = StockMovement(
-                id=new_id(),
-                variant_id=variant.id,
-                quantity=stock,
-                reason="import",
-                actor=self.actor,
+            self._move(variant, stock)
+        for serial in variant_draft.serials:
+            self.movements.append(
+                Serial(id=new_id(), variant_id=variant.id, serial=serial, received_by=self.actor)
             )
-            self.movements.append(movement)
         self.report.variants_created += 1
         self.report.variants_without_stock += variant_draft.stock is None and not stock
         self.owner_of_sku[sku_key(sku)] = product.id
         return variant
+
+    def _move(self, variant: Variant, units: int) -> None:
+        self.movements.append(
+            StockMovement(
+                id=new_id(),
+                variant_id=variant.id,
+                quantity=units,
+                reason="import",
+                actor=self.actor,
+            )
+        )
 
     def _check_owner(self, product: Product, variant_draft: VariantDraft) -> None:
         owner = self.owner_of_sku.get(sku_key(variant_draft.sku), product.id)
@@ -455,12 +614,13 @@ class _Importer:
         self.taken_slugs.add(slug)
         return slug
 
-    def _category_id(self, path: str) -> Any:
+    def _category_id(self, path: str, slug: str = "") -> Any:
         """The category called by the last part of "Clothing > Hoodies", made when it is new.
 
-        Its slug is the whole path, so Men > Shoes and Women > Shoes stay two.
+        Its slug is the whole path, so Men > Shoes and Women > Shoes stay two; our own export
+        gives the slug itself.
         """
-        slug = slugify(path)
+        slug = slugify(slug) or slugify(path)
         if not slug:
             return None
         category = self.categories.get(slug)
@@ -486,6 +646,11 @@ class _Importer:
                 value=error.value,
             )
         )
+
+
+def pictures_of(draft: ProductDraft) -> tuple[PictureDraft, ...]:
+    """Every picture the file names for a product, in order."""
+    return (*draft.pictures, *(PictureDraft(source=url) for url in draft.images))
 
 
 def _values(draft: ProductDraft, variant: VariantDraft) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -30,7 +30,7 @@ def is_zip(data: bytes) -> bool:
 
 
 @contextmanager
-def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
+def opened(data: bytes, *, entries_limit: int = ARCHIVE_ENTRIES) -> Iterator[zipfile.ZipFile]:
     """The archive, with its list of entries checked. Raises ImportFileRefused."""
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
@@ -38,13 +38,13 @@ def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
         raise _damaged() from error
     with archive:
         entries = archive.infolist()
-        if len(entries) > ARCHIVE_ENTRIES:
+        if len(entries) > entries_limit:
             raise ImportFileRefused(
                 "archive_entries",
                 _(
                     "The file holds %(count)s packed parts; at most %(limit)s are read.",
                     count=len(entries),
-                    limit=ARCHIVE_ENTRIES,
+                    limit=entries_limit,
                 ),
             )
         for entry in entries:
@@ -52,16 +52,22 @@ def opened(data: bytes) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-def unpack(archive: zipfile.ZipFile, packed_bytes: int) -> Iterator[tuple[str, bytes]]:
+def unpack(
+    archive: zipfile.ZipFile,
+    packed_bytes: int,
+    *,
+    only: Callable[[str], bool] = lambda name: True,
+    most_bytes: int = UNPACKED_BYTES,
+) -> Iterator[tuple[str, bytes]]:
     """Each entry's name and bytes, one in memory at a time, counted while they come out.
 
-    ``packed_bytes`` is the size of the file as it was sent. Raises ImportFileRefused at
-    the byte that goes over the limit, and for an archive inside the archive.
+    ``packed_bytes`` is the size of the file as it was sent; ``only`` chooses by name. Raises
+    ImportFileRefused at the byte that goes over the limit, and for an archive inside the archive.
     """
-    allowed = min(UNPACKED_BYTES, packed_bytes * UNPACKED_RATIO)
+    allowed = min(most_bytes, packed_bytes * UNPACKED_RATIO)
     total = 0
     for entry in archive.infolist():
-        if entry.is_dir():
+        if entry.is_dir() or not only(entry.filename):
             continue
         content = bytearray()
         try:
@@ -79,6 +85,16 @@ def unpack(archive: zipfile.ZipFile, packed_bytes: int) -> Iterator[tuple[str, b
                 _("The file has another packed file inside it; send that one by itself."),
             )
         yield entry.filename, bytes(content)
+
+
+def read_entry(archive: zipfile.ZipFile, name: str, *, most_bytes: int) -> bytes | None:
+    """One entry's bytes, or None when there is none of this name, or it is too large or broken."""
+    try:
+        with archive.open(name) as stream:
+            content = stream.read(most_bytes + 1)
+    except (KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError, OSError):
+        return None
+    return content if len(content) <= most_bytes else None
 
 
 def _check_entry(entry: zipfile.ZipInfo) -> None:

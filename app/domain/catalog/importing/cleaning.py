@@ -168,14 +168,18 @@ def clean_description(text: str) -> str:
         return ""
     if not _TAG.search(text):
         return _paragraphs(html.unescape(text))
-    cleaned = nh3.clean(
+    return clean_html(text).strip()
+
+
+def clean_html(text: str) -> str:
+    """HTML with only what a description may hold; cleaning it again changes nothing."""
+    return nh3.clean(
         text,
         tags=set(DESCRIPTION_TAGS),
         clean_content_tags=set(DROPPED_WITH_CONTENT),
         attributes={},
         link_rel=None,
     )
-    return cleaned.strip()
 
 
 def read_price(text: str, *, column: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.domain.catalog.importing.drafts import FileFormat
+from app.domain.catalog.importing.own_columns import MARK_COLUMN
 
 
 def folded(header: str) -> str:
@@ -12,6 +13,8 @@ def folded(header: str) -> str:
 
 def detect_format(headers: tuple[str, ...]) -> FileFormat:
     """Shopify and WooCommerce have columns nobody invents by chance; the rest is a sheet."""
+    if MARK_COLUMN in headers:
+        return FileFormat.DUKANI
     names = {folded(header) for header in headers}
     if {"handle", "title"} <= names and names & {"variant price", "option1 name", "variant sku"}:
         return FileFormat.SHOPIFY

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class FileFormat(StrEnum):
@@ -17,6 +18,8 @@ class FileFormat(StrEnum):
 
     SHOPIFY = "shopify"
     WOOCOMMERCE = "woocommerce"
+    # Our own export, which says everything about a product, also what is empty.
+    DUKANI = "dukani"
     SHEET = "sheet"
 
 
@@ -46,6 +49,10 @@ class VariantDraft:
     barcode: str | None = None
     # True when the file had no SKU and one was made from the name and the options.
     sku_is_generated: bool = False
+    # What only our own export tells: columns of the variant (see ``own_columns``), and the
+    # serial numbers in stock of goods that have them.
+    own: dict[str, Any] = field(default_factory=dict)
+    serials: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +61,15 @@ class Seo:
 
     title: str = ""
     description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PictureDraft:
+    """A picture the file names: an address, or a file in the same ZIP."""
+
+    source: str
+    option_value: str | None = None
+    alt: str = ""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,6 +82,7 @@ class ProductDraft:
     description_html: str = ""
     brand: str = ""
     category: str = ""
+    category_slug: str = ""
     status: DraftStatus = DraftStatus.ACTIVE
     seo: Seo = field(default_factory=Seo)
     tags: tuple[str, ...] = ()
@@ -73,7 +90,11 @@ class ProductDraft:
     variants: list[VariantDraft] = field(default_factory=list)
     # Addresses as text. Nothing in this package opens them.
     images: list[str] = field(default_factory=list)
+    pictures: list[PictureDraft] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    # What only our own export tells, by column of the product; all of it counts, also what is
+    # empty, and the slug is then the product's own and not a hint.
+    own: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,3 +143,6 @@ class CatalogueFile:
 
     drafts: list[ProductDraft]
     report: Report
+    # From our own full export: every category, and what is known of each picture by its key.
+    categories: list[dict[str, Any]] = field(default_factory=list)
+    pictures: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -13,6 +13,11 @@ COLUMNS: Final = 500
 ARCHIVE_ENTRIES: Final = 200
 UNPACKED_BYTES: Final = 50 * 1024 * 1024
 UNPACKED_RATIO: Final = 100
+# A ZIP that brings its own pictures beside the sheet, as our full export does.
+BUNDLE_BYTES: Final = 45 * 1024 * 1024
+BUNDLE_ENTRIES: Final = 4_000
+BUNDLE_UNPACKED_BYTES: Final = 90 * 1024 * 1024
+PICTURE_BYTES: Final = 8 * 1024 * 1024
 
 
 class ImportFileRefused(DomainError):

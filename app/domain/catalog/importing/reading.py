@@ -1,7 +1,8 @@
 """Bytes somebody uploaded into a header and rows of text, whatever program wrote them.
 
 Accepts CSV, TSV, semicolon and pipe files in UTF-8 (with or without a mark), UTF-16 or
-Windows-1252, XLSX, and a ZIP that holds exactly one of these. The name of the file decides
+Windows-1252, XLSX, XLS, ODS, and a ZIP that holds exactly one CSV, with pictures beside it or
+without; of our own full export the sheets of products are read. The name of the file decides
 nothing; its bytes do. Everything that is wrong with the file as a whole is one sentence in
 an ImportFileRefused.
 """
@@ -17,8 +18,12 @@ from itertools import chain, islice
 from typing import Final
 
 from app.domain.catalog.importing import archives
+from app.domain.catalog.importing.cells import meant_cell
 from app.domain.catalog.importing.drafts import Note
 from app.domain.catalog.importing.limits import (
+    BUNDLE_BYTES,
+    BUNDLE_ENTRIES,
+    BUNDLE_UNPACKED_BYTES,
     CELL_BYTES,
     COLUMNS,
     FILE_BYTES,
@@ -26,13 +31,21 @@ from app.domain.catalog.importing.limits import (
     ImportFileRefused,
 )
 from app.domain.catalog.importing.spreadsheets import (
+    OLD_EXCEL,
+    is_book,
     is_workbook,
+    other_sheet_rows,
     sheet_rows,
     too_many_columns,
     too_many_rows,
 )
 from app.i18n import gettext as _
 
+# At the end of a sheet of refused rows; passed over when it comes back corrected.
+OUR_COLUMNS: Final = ("Why it stayed out", "Row in the file before")
+PICTURE_NAME: Final = re.compile(r"\.(?:jpe?g|png|webp|gif|heic|avif)$", re.I)
+# Where our own full export keeps its sheets of products.
+_OWN_SHEET: Final = re.compile(r"^products(?:-[0-9]{1,3})?\.csv$")
 _DELIMITERS: Final = ",;\t|"
 _END: Final = "\ue000end of file\ue000"
 _PREAMBLE_ROWS: Final = 10
@@ -80,36 +93,36 @@ def read_table(data: bytes, filename: str = "") -> Table:
 
     Raises ImportFileRefused with a sentence for the person who sent it.
     """
-    if len(data) > FILE_BYTES:
-        raise ImportFileRefused(
-            "too_large",
-            _(
-                "The file is larger than %(limit)s MB; split it and send the parts.",
-                limit=FILE_BYTES // (1024 * 1024),
-            ),
-        )
+    if len(data) > FILE_BYTES and not (archives.is_zip(data) and is_bundle(data)):
+        raise _too_large(FILE_BYTES)
     if not data.strip():
         raise ImportFileRefused("empty", _("The file is empty."))
     if archives.is_zip(data):
-        return _read_zip(data)
-    return _read_text(data)
+        return _without_ours(_read_zip(data))
+    if data.startswith(OLD_EXCEL):
+        return _without_ours(_workbook_table(*other_sheet_rows(data)))
+    return _without_ours(_read_text(data))
+
+
+def is_bundle(data: bytes) -> bool:
+    """Whether this ZIP brings pictures beside its sheet, or is our own full export.
+
+    Raises ImportFileRefused when it is damaged or larger than such a ZIP may be.
+    """
+    if len(data) > BUNDLE_BYTES:
+        raise _too_large(BUNDLE_BYTES)
+    with archives.opened(data, entries_limit=BUNDLE_ENTRIES) as archive:
+        names = archive.namelist()
+    if is_book(names):
+        return False
+    return any(PICTURE_NAME.search(name) or name == "dukani.json" for name in names)
 
 
 def _read_zip(data: bytes) -> Table:
+    if is_bundle(data):
+        return _read_bundle(data)
     if is_workbook(data):
-        name, others, rows = sheet_rows(data)
-        table = _table(rows, ends_whole=True)
-        if others:
-            table.notes.append(
-                Note(
-                    sentence=_(
-                        "Only the sheet “%(name)s” was read; the others were not: %(others)s.",
-                        name=name,
-                        others=", ".join(others),
-                    )
-                )
-            )
-        return table
+        return _workbook_table(*sheet_rows(data))
     with archives.opened(data) as archive:
         if any("/" in name for name in archive.namelist() if not name.startswith("__MACOSX/")):
             raise ImportFileRefused(
@@ -128,6 +141,66 @@ def _read_zip(data: bytes) -> Table:
     return _read_text(files[0][1])
 
 
+def _read_bundle(data: bytes) -> Table:
+    """The sheet of a ZIP with pictures; of our full export all its sheets, one after the other."""
+    with archives.opened(data, entries_limit=BUNDLE_ENTRIES) as archive:
+        names = archive.namelist()
+        is_ours = "dukani.json" in names
+        pattern = _OWN_SHEET if is_ours else re.compile(r"\.(?:csv|tsv|txt)$", re.I)
+
+        def is_sheet(name: str) -> bool:
+            return bool(pattern.search(name)) and not name.startswith(("__MACOSX/", "."))
+
+        sheets = sorted(
+            archives.unpack(archive, len(data), only=is_sheet, most_bytes=BUNDLE_UNPACKED_BYTES)
+        )
+    if not sheets or (len(sheets) > 1 and not is_ours):
+        raise ImportFileRefused(
+            "archive_files",
+            _("The ZIP holds %(count)s sheets; put exactly one CSV in it.", count=len(sheets)),
+        )
+    first, *more = [_read_text(content) for _name, content in sheets]
+    first.rows = chain(first.rows, *(table.rows for table in more))
+    return first
+
+
+def _workbook_table(name: str, others: list[str], rows: Iterator[list[str]]) -> Table:
+    table = _table(rows, ends_whole=True)
+    if others:
+        table.notes.append(
+            Note(
+                sentence=_(
+                    "Only the sheet “%(name)s” was read; the others were not: %(others)s.",
+                    name=name,
+                    others=", ".join(others),
+                )
+            )
+        )
+    return table
+
+
+def _without_ours(table: Table) -> Table:
+    """A sheet of refused rows that comes back is read as the file it was made of."""
+    if not set(OUR_COLUMNS) <= set(table.headers):
+        return table
+    named = {h: meant_cell(h) for h in table.headers if h not in OUR_COLUMNS}
+    rows = (
+        replace(row, cells={name: meant_cell(row.cells[h]) for h, name in named.items()})
+        for row in table.rows
+    )
+    return Table(headers=tuple(named.values()), rows=rows, notes=table.notes)
+
+
+def _too_large(limit: int) -> ImportFileRefused:
+    return ImportFileRefused(
+        "too_large",
+        _(
+            "The file is larger than %(limit)s MB; split it and send the parts.",
+            limit=limit // (1024 * 1024),
+        ),
+    )
+
+
 def _read_text(data: bytes) -> Table:
     _refuse_known_kinds(data)
     text, note = _decode(data)
@@ -144,11 +217,6 @@ def _refuse_known_kinds(data: bytes) -> None:
                 "not_a_table",
                 _("This is a %(kind)s file, not a table; send a CSV or .xlsx file.", kind=kind),
             )
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise ImportFileRefused(
-            "not_xlsx",
-            _("This is an old Excel file or one with a password; save it as .xlsx or CSV."),
-        )
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ImportFileRefused(

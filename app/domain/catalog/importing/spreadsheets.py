@@ -1,41 +1,56 @@
-"""XLSX bytes into rows of text.
+"""XLSX, XLS and ODS bytes into rows of text.
 
 An XLSX is a ZIP of XML, and one line of XML can claim a cell a million rows down, which
 a reader then makes room for. So every part is unpacked and walked once, counted, before
-the spreadsheet reader sees the file.
+the spreadsheet reader sees the file. The other two kinds are read by a program of their own
+that may use little memory and time, and dies alone.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import io
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Context
 from typing import Final
 from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from app.domain.catalog.importing import archives
-from app.domain.catalog.importing.limits import COLUMNS, ROWS, ImportFileRefused
+from app.domain.catalog.importing.child import TOO_MANY, UNREADABLE, cell_text
+from app.domain.catalog.importing.limits import (
+    COLUMNS,
+    ROWS,
+    UNPACKED_BYTES,
+    ImportFileRefused,
+)
 from app.i18n import gettext as _
 
-# A spreadsheet keeps 17 digits and shows 15: 299.99999999999994 is what it calls 300.
-_AS_SHOWN: Final = Context(prec=15)
 # The header, the rows, and some room for blank ones between them.
 _LAST_ROW: Final = ROWS + 2_000
 # The reader makes room for every cell up to the furthest corner, filled or not.
 _CELLS: Final = 3_000_000
 _CELL_NAME: Final = re.compile(r"^([A-Z]{1,4})([0-9]{1,9})$")
 _OTHER_BOOKS: Final = frozenset({"mimetype", "content.xml", "xl/workbook.bin"})
+OLD_EXCEL: Final = b"\xd0\xcf\x11\xe0"
+_CHILD: Final = "app.domain.catalog.importing.child"
+_CHILD_SECONDS: Final = 30
 
 
 def is_workbook(data: bytes) -> bool:
     """Whether this ZIP is a spreadsheet of any kind rather than a folder of files."""
     with archives.opened(data) as archive:
-        names = set(archive.namelist())
-    return "[Content_Types].xml" in names or bool(names & _OTHER_BOOKS)
+        return is_book(archive.namelist())
+
+
+def is_book(names: Iterable[str]) -> bool:
+    """Whether a ZIP with entries of these names is a spreadsheet."""
+    known = set(names)
+    return "[Content_Types].xml" in known or bool(known & _OTHER_BOOKS)
 
 
 def sheet_rows(data: bytes) -> tuple[str, list[str], Iterator[list[str]]]:
@@ -43,6 +58,8 @@ def sheet_rows(data: bytes) -> tuple[str, list[str], Iterator[list[str]]]:
 
     Rows count from the sheet's first row, blank ones included. Raises ImportFileRefused.
     """
+    if _is_open_document(data):
+        return other_sheet_rows(data)
     _check_parts(data)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
@@ -61,19 +78,43 @@ def sheet_rows(data: bytes) -> tuple[str, list[str], Iterator[list[str]]]:
     raise ImportFileRefused("empty", _("The file has no rows."))
 
 
-def cell_text(value: object) -> str:
-    """What the spreadsheet shows for a value. The one place where a float is met.
+def other_sheet_rows(data: bytes) -> tuple[str, list[str], Iterator[list[str]]]:
+    """The same for an old Excel file or an OpenDocument one. Raises ImportFileRefused."""
+    try:
+        child = subprocess.run(  # noqa: S603 - our own module, and the file comes by its input
+            [sys.executable, "-m", _CHILD],
+            input=data,
+            capture_output=True,
+            timeout=_CHILD_SECONDS,
+            check=False,
+            env={"PATH": "", "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise too_many_rows() from error
+    if child.returncode == UNREADABLE:
+        raise ImportFileRefused(
+            "not_xlsx",
+            _("This spreadsheet cannot be read, or has a password; save it as .xlsx or CSV."),
+        )
+    if child.returncode == TOO_MANY or len(child.stdout) > UNPACKED_BYTES:
+        raise too_many_rows()
+    if child.returncode:
+        # It needed more memory or time than any catalogue does.
+        raise too_many_columns()
+    told = json.loads(child.stdout)
+    if not told["rows"]:
+        raise ImportFileRefused("empty", _("The file has no rows."))
+    return told["name"], told["others"], iter(told["rows"])
 
-    ``350.0`` is "350"; nothing after this computes with a float.
-    """
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float):
-        shown = format(_AS_SHOWN.create_decimal(repr(value)), "f")
-        return shown.rstrip("0").rstrip(".") if "." in shown else shown
-    if isinstance(value, (dt.datetime, dt.date, dt.time)):
-        return value.isoformat()
-    return str(value)
+
+def _is_open_document(data: bytes) -> bool:
+    with archives.opened(data) as archive:
+        if "content.xml" not in archive.namelist():
+            return False
+        # Counted while it unpacks, so that no bomb reaches the reader.
+        for _name, _content in archives.unpack(archive, len(data)):
+            pass
+    return True
 
 
 def _as_text(rows: Iterable[Sequence[object]]) -> Iterator[list[str]]:
