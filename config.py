@@ -87,6 +87,7 @@ def timings_from_environ() -> Timings:
         lease=_seconds("LEASE_SECONDS", cls.lease),
         visibility=_seconds("VISIBILITY_SECONDS", cls.visibility),
         retry_delay=_seconds("RETRY_SECONDS", cls.retry_delay),
+        wrong_try=_seconds("WRONG_TRY_SECONDS", cls.wrong_try),
         give_up_reaching=_seconds("GIVE_UP_REACHING_SECONDS", cls.give_up_reaching),
         probe_every=_seconds("PROBE_SECONDS", cls.probe_every),
     )
@@ -112,9 +113,28 @@ class Settings:
     proxy_hops: int = 0
     provider_ips: tuple[str, ...] = ()
     media_dir: str = "var/media"
+    s3_bucket: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = ""
+    s3_access_key_id: str = ""
+    s3_secret_access_key: str = field(default="", repr=False)
+    picture_hosts: tuple[str, ...] = ()
+    picture_test_hosts: tuple[str, ...] = ()
     metrics_token: str = ""
     daraja_base_url: str = ""
+    # The platform's own account at the provider's test system: new stores begin on it.
+    mpesa_test_base_url: str = ""
+    mpesa_test_shortcode: str = ""
+    mpesa_test_consumer_key: str = ""
+    mpesa_test_consumer_secret: str = ""
+    mpesa_test_passkey: str = ""
+    mpesa_test_phone_url: str = ""
     graph_base_url: str = ""
+    email_provider: str = "log"
+    email_base_url: str = ""
+    email_username: str = ""
+    email_token: str = field(default="", repr=False)
+    email_sender: str = ""
     sms_base_url: str = ""
     sms_username: str = ""
     sms_api_key: str = ""
@@ -144,9 +164,29 @@ class Settings:
             proxy_hops=int(_optional("PROXY_HOPS", "0")),
             provider_ips=tuple(ip for ip in _optional("PROVIDER_IPS").split(",") if ip),
             media_dir=_optional("MEDIA_DIR", "var/media"),
+            s3_bucket=_optional("S3_BUCKET"),
+            s3_endpoint=_optional("S3_ENDPOINT"),
+            s3_region=_optional("S3_REGION"),
+            s3_access_key_id=_optional("S3_ACCESS_KEY_ID"),
+            s3_secret_access_key=_optional("S3_SECRET_ACCESS_KEY"),
+            picture_hosts=tuple(host for host in _optional("PICTURE_HOSTS").split(",") if host),
+            picture_test_hosts=tuple(
+                host for host in _optional("PICTURE_TEST_HOSTS").split(",") if host
+            ),
             metrics_token=_optional("METRICS_TOKEN"),
             daraja_base_url=_optional("DARAJA_BASE_URL"),
+            mpesa_test_base_url=_optional("MPESA_TEST_BASE_URL"),
+            mpesa_test_shortcode=_optional("MPESA_TEST_SHORTCODE"),
+            mpesa_test_consumer_key=_optional("MPESA_TEST_CONSUMER_KEY"),
+            mpesa_test_consumer_secret=_optional("MPESA_TEST_CONSUMER_SECRET"),
+            mpesa_test_passkey=_optional("MPESA_TEST_PASSKEY"),
+            mpesa_test_phone_url=_optional("MPESA_TEST_PHONE_URL"),
             graph_base_url=_optional("GRAPH_BASE_URL"),
+            email_provider=_optional("EMAIL_PROVIDER", "log"),
+            email_base_url=_optional("EMAIL_BASE_URL"),
+            email_username=_optional("EMAIL_USERNAME"),
+            email_token=_optional("EMAIL_TOKEN"),
+            email_sender=_optional("EMAIL_SENDER"),
             sms_base_url=_optional("SMS_BASE_URL"),
             sms_username=_optional("SMS_USERNAME"),
             sms_api_key=_optional("SMS_API_KEY"),
@@ -169,6 +209,8 @@ class Settings:
         for name, key in (("PHONE_KEY", self.phone_key), ("LOOKUP_KEY", self.lookup_key)):
             if len(set(key)) < 12:
                 raise UnsafeSetting(f"{name} is not random")
+        if self.picture_test_hosts:
+            raise UnsafeSetting("PICTURE_TEST_HOSTS opens private addresses: not in production")
         if not self.rate_limits_enabled:
             raise UnsafeSetting("RATE_LIMITS cannot be off in production")
 

@@ -25,6 +25,7 @@ def create_app(settings: Settings, *, role: str = "web") -> Flask:
     configure_logging(pretty=settings.environment == "development" and role == "manage")
     configure_vault(Vault(seal_key=settings.phone_key, lookup_key=settings.lookup_key))
     configure_timings(settings.timings)
+    _configure_pictures(settings)
     addresses.configure_addresses(
         Addresses(scheme=settings.public_scheme, platform_host=settings.platform_host)
     )
@@ -59,6 +60,21 @@ def create_app(settings: Settings, *, role: str = "web") -> Flask:
 
         add_commands(app)
     return app
+
+
+def _configure_pictures(settings: Settings) -> None:
+    from app.domain.media.storage import Place, configure_media
+
+    configure_media(
+        Place(
+            folder=settings.media_dir,
+            bucket=settings.s3_bucket,
+            endpoint=settings.s3_endpoint,
+            region=settings.s3_region,
+            access_key=settings.s3_access_key_id,
+            secret_key=settings.s3_secret_access_key,
+        )
+    )
 
 
 def _connect(app: Flask, settings: Settings, role: str) -> None:

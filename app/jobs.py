@@ -52,6 +52,11 @@ class Topic(StrEnum):
     WRITE_SITEMAP = "write_sitemap"
     LOOK_FOR_NUDGES = "look_for_nudges"
     SWEEP_OLD_ROWS = "sweep_old_rows"
+    GO_ON_WITH_IMPORT = "go_on_with_import"
+    TAKE_IMPORT_BACK = "take_import_back"
+    FETCH_IMPORT_PICTURES = "fetch_import_pictures"
+    MAKE_EXPORT = "make_export"
+    MAKE_PICTURE = "make_picture"
 
 
 QUEUE_OF: dict[Topic, Queue] = {
@@ -65,6 +70,11 @@ QUEUE_OF: dict[Topic, Queue] = {
     Topic.WRITE_SITEMAP: Queue.BULK,
     Topic.LOOK_FOR_NUDGES: Queue.BULK,
     Topic.SWEEP_OLD_ROWS: Queue.BULK,
+    Topic.GO_ON_WITH_IMPORT: Queue.BULK,
+    Topic.TAKE_IMPORT_BACK: Queue.BULK,
+    Topic.FETCH_IMPORT_PICTURES: Queue.BULK,
+    Topic.MAKE_EXPORT: Queue.BULK,
+    Topic.MAKE_PICTURE: Queue.BULK,
 }
 
 # Plain text, because every callback of every provider comes by here.

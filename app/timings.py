@@ -27,6 +27,7 @@ class Timings:
     lease: float = 90
     visibility: float = 90
     retry_delay: float = 10
+    wrong_try: float = 1
     give_up_reaching: float = 120
     probe_every: float = 15
 
@@ -38,6 +39,10 @@ class Timings:
         if tries < len(self.confirm_delays):
             return self.confirm_delays[tries]
         return self.confirm_every if waited < self.confirm_for else None
+
+    def wrong_try_delay(self, tries: int) -> float:
+        """Seconds to wait after ``tries`` wrong ones in a row: none at first, then ever longer."""
+        return 0.0 if tries < 3 else min(self.wrong_try * 2.0 ** (tries - 3), 300.0)
 
     def check_delay(self, waited: float) -> float | None:
         """Seconds until the next look at a silent attempt, asked ``waited`` seconds ago; None to give up."""

@@ -297,6 +297,8 @@ class Maker:
             for _ in range(DEEPER if self._can_reach(role, rule, method) else 1)
         ]
         self.rng.shuffle(aims)
+        # What signs everybody out comes last, or the rest would be asked as visitors.
+        aims.sort(key=lambda aim: aim[1].endpoint in SIGNS_OUT)
         for role, rule, method in aims:
             yield self.shot(role, rule, method)
 
@@ -377,15 +379,15 @@ class Maker:
         key = name
         if name == "token":
             key = next(
-                (k for p, k in (("/o/", "token"), ("/hooks/", "hook")) if rule.rule.startswith(p)),
+                (key for prefix, key in TOKENS if rule.rule.startswith(prefix)),
                 "file",
             )
         elif name == "code":
             key = "cart_code"
         elif name == "slug":
-            key = "category" if rule.rule.startswith("/c/") else "product"
+            key = next((key for part, key in SLUGS if part in rule.rule), "product")
         found = aim.values.get(key)
-        return self.rng.choice(found) if found else nobody()
+        return self.rng.choice(found) if found else nobody(self.rng)
 
     # -- what ---------------------------------------------------------------------------
 
@@ -418,7 +420,7 @@ class Maker:
         if name.startswith("col:"):
             return rng.choice(("name", "price", "stock", "sku", ""))
         if name in POOLS:
-            return rng.choice(values[POOLS[name]] or [nobody()])
+            return rng.choice(values[POOLS[name]] or [nobody(rng)])
         made: dict[str, Callable[[], str]] = {
             "phone": lambda: f"071{rng.randrange(10**7):07d}",
             "key": lambda: f"{rng.getrandbits(128):032x}",
@@ -519,8 +521,16 @@ POOLS = {
 }
 MADE = ("phone", "key", "pending", "next", "back", "about")
 UNKNOWN = ("1", "yes", "tea")
+TOKENS = (("/o/", "token"), ("/hooks/", "hook"), ("/join/", "join"), ("/sign-in/link/", "link"))
+SLUGS = (("/c/", "category"), ("/pages/", "page"))
+SIGNS_OUT = {"signing_in.sign_out", "devices.sign_out_all"}
 # Fields whose good values are a choice.
 GOOD: dict[str, tuple[object, ...]] = {
+    "topic": ("write_sitemap", "drop_tables"),
+    "store": ("platform", "no-such-store"),
+    "verdict": ("settled", "unreadable"),
+    "which": ("failed",),
+    "until": (1_795_000_000_000_000,),
     "q": ("tea", "kericho", "westi", "", "FZ-1"),
     "quantity": (1, 2, 0),
     "version": (1, 2, 3),
@@ -541,7 +551,20 @@ GOOD: dict[str, tuple[object, ...]] = {
     "page": (1, 2),
     "on": ("board",),
     "name": ("Wanjiku", "Baraka Otieno"),
+    "role": ("packer", "sales", "rider"),
+    "how": ("sms", "link"),
     "landmark": ("Blue gate opposite the school",),
+    "kind": ("home", "till"),
+    "hue": (30, 262),
+    "chat": ("yes", ""),
+    "slug": ("pendo-fuzz", "admin"),
+    "followed": ("pendo",),
+    "offered": ("pendo-ke",),
+    "photo": ("tea",),
+    "logo": ("tea",),
+    "place": ("Stall B14, Tom Mboya Street",),
+    "number": ("522533", "12"),
+    "category": ("tea",),
     "max": (1000,),
     "show": (24, 48),
     "email": ("achieng@duka.example",),
@@ -551,7 +574,56 @@ GOOD: dict[str, tuple[object, ...]] = {
     "view": ("out", "give"),
     "before": (5, 100),
     "check": (1,),
+    "pin": ("5821", "1234"),
+    "again": ("5821",),
+    "label": ("Main phone",),
+    "confirm_send": ("sms",),
+    "confirm_level": ("money", "action"),
+    "confirm_next": ("/me/security",),
+    "confirm_method": ("get", "post"),
+    "confirm_pin": ("5821",),
+    "confirm_code": ("123456",),
+    "confirm_password": ("not the right one",),
+    "credential": ("{}",),
+    "confirm_passkey": ("{}",),
+    "shortcode": ("600984",),
+    "till": ("5551234",),
+    "consumer_key": ("consumer-key-of-ours",),
+    "consumer_secret": ("consumer-secret-of-ours",),
+    "passkey": ("passkey-of-ours",),
     "change": (1, ""),
+    "all": (1, ""),
+    "alt": ("A teapot from the side",),
+    "amount": (10, 50),
+    "at": ("2:3",),
+    "band": (1, 3),
+    "basket": (1200, 0),
+    "description": ("Picked in Kericho",),
+    "digest": ("0" * 64,),
+    "direction": ("up", "down"),
+    "do": ("preview", "apply", "save"),
+    "field": ("price", "stock"),
+    "id": ("tea",),
+    "photos": ("tea",),
+    "focal_x": (50, 25),
+    "focal_y": (50, 75),
+    "is_paused": ("yes", ""),
+    "lang": ("en", "sw"),
+    "like": ("kilimani",),
+    "names": ("Small\nLarge",),
+    "new_category": ("tea",),
+    "new_low_mark": (3,),
+    "new_status": ("draft", "active"),
+    "new_vat_class": ("standard", "zero"),
+    "option_value": ("Blue",),
+    "phones": (1, ""),
+    "pictures": (1, ""),
+    "rounding": ("none", "10"),
+    "status": ("draft", "active"),
+    "to": (0, 2),
+    "uncounted_stock": (0, 5),
+    "unit": ("percent", "kes"),
+    "vat_class": ("standard", "exempt"),
 }
 
 ARGUMENT = re.compile(r"<(?:[^:<>]+:)?(\w+)>")

@@ -7,12 +7,13 @@ emptied what they hit.
 from __future__ import annotations
 
 import io
+import random
 import secrets
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from flask import Flask
 from itsdangerous import URLSafeTimedSerializer
@@ -24,6 +25,8 @@ from app.db.tenancy import inside_store
 from app.domain.cart.models import CartLine
 from app.domain.catalog.actions import NewProduct, NewVariant, add_category, add_product
 from app.domain.catalog.editing import get_variant_to_edit, set_stock
+from app.domain.catalog.exporting.records import Export
+from app.domain.catalog.exporting.running import make_export
 from app.domain.catalog.models import Variant
 from app.domain.checkout.actions import place_order
 from app.domain.customers.actions import find_or_add_customer, start_shopper_session
@@ -32,14 +35,16 @@ from app.domain.delivery.areas import all_areas
 from app.domain.delivery.models import DeliveryArea
 from app.domain.insights.actions import LOWER_FEE
 from app.domain.insights.models import Nudge
-from app.domain.media.actions import store_picture
+from app.domain.media.actions import add_photo, store_picture
 from app.domain.orders import actions as orders
 from app.domain.orders.models import Order
 from app.domain.orders.queries import get_rider
+from app.domain.pages.actions import add_page
 from app.domain.payments.beginning import latest_attempt
 from app.domain.payments.models import ReviewItem
 from app.domain.payments.reviews import open_review
-from app.domain.people.sessions import start_session
+from app.domain.people.invitations import invite, link_of
+from app.domain.people.sessions import devices_of, start_session
 from app.domain.stores.actions import add_membership, add_person, create_store
 from app.domain.stores.models import Store
 from app.ids import new_token, token_hash
@@ -104,6 +109,11 @@ def _stock_up(app: Flask, aim: Aim) -> None:
         serve_area(session, area, actor="fuzz", fee_cents=250_00)
     category = add_category(session, "Tea")
     values["category"].append(category.slug)
+    values["shelf"].append(add_category(session, f"Shelf of {aim.slug}").slug)
+    values["store_id"].append(str(aim.store_id))
+    values["link"].append(new_token())
+    story = add_page(session, title=f"Story of {aim.slug}", slug="", locale="en", actor="fuzz")
+    values["page"].append(story.slug)
     for n in range(3):
         product = add_product(
             session,
@@ -125,6 +135,10 @@ def _stock_up(app: Flask, aim: Aim) -> None:
         session.flush()
         session.refresh(product)
         values["product"].append(product.slug)
+        if n == 0:  # one, so that a photo's address names the photo's own product
+            values["product_id"].append(str(product.id))
+            photo = add_photo(session, product.id, _jpeg(), filename="tea.jpg", actor="fuzz")
+            values["photo_id"].append(str(photo.id))
         values["sku"] += [variant.sku for variant in product.variants]
         values["variant_id"] += [str(variant.id) for variant in product.variants]
     values["area"] += AREAS
@@ -147,11 +161,17 @@ def refill(app: Flask, aim: Aim) -> None:
         session, values = db.session(), aim.values
         store = session.get_one(Store, aim.store_id)
         variants = list(session.scalars(select(Variant).where(Variant.sku.in_(values["sku"]))))
-        # Requests of the pass before may have emptied the shelf, raised a price, closed an area.
+        # Requests of the pass before may have emptied the shelf, raised a price, closed an area,
+        # taken goods off sale.
         for terms in session.scalars(select(DeliveryArea)):
             terms.is_active, terms.fee_cents = True, 250_00
+        for product in {variant.product for variant in variants}:
+            if product.status == "archived":
+                product.status = "draft"
+                session.flush()
+            product.status = "active"
         for variant in variants:
-            variant.price_cents = 450_00
+            variant.price_cents, variant.is_active = 450_00, True
             set_stock(session, get_variant_to_edit(session, variant.id), 1_000_000, actor="fuzz")
         placed = []
         for n in range(8):
@@ -196,11 +216,28 @@ def refill(app: Flask, aim: Aim) -> None:
         customer = find_or_add_customer(session, phone=phone(), language="en", is_verified=True)
         aim.shopper = start_shopper_session(session, customer)
         _advise(aim)
+        _export(aim)
         session.commit()
         values["item_id"] = [str(item.id) for item in session.scalars(select(ReviewItem))]
+        _staff_up(aim)
+        session.commit()
     aim.owner = start_session(aim.owner_id, "fuzz")
     _send_file(app, aim)
     aim.values = defaultdict(list, {name: found[-40:] for name, found in values.items()})
+
+
+def _staff_up(aim: Aim) -> None:
+    """A packer with a device, and an open invitation."""
+    with platform_session() as platform:
+        packer = add_person(platform, name="Njeri", email=f"{secrets.token_hex(6)}@duka.example")
+        add_membership(platform, store_id=aim.store_id, person_id=packer, role="packer")
+    start_session(packer, "fuzz")
+    aim.values["person_id"].append(str(packer))
+    aim.values["device_id"] += [str(device.id) for device in devices_of(packer)]
+    facts = {"role": "packer", "channel": "link", "actor": "fuzz"}
+    invitation = invite(db.session(), phone=phone(), **facts)
+    aim.values["invitation_id"].append(str(invitation.id))
+    aim.values["join"].append(link_of(invitation).rpartition("/")[2])
 
 
 def _advise(aim: Aim) -> None:
@@ -214,6 +251,16 @@ def _advise(aim: Aim) -> None:
         aim.values["nudge_id"].append(str(nudge.id))
 
 
+def _export(aim: Aim) -> None:
+    session = db.session()
+    export = Export(actor="fuzz")
+    session.add(export)
+    session.flush()
+    aim.values["export_id"].append(str(export.id))
+    session.commit()
+    make_export(session, export.id)
+
+
 def _send_file(app: Flask, aim: Aim) -> None:
     """Upload two files as the owner; bring one of them in."""
     client = app.test_client(use_cookies=True)
@@ -225,12 +272,10 @@ def _send_file(app: Flask, aim: Aim) -> None:
     for n in range(2):
         sheet = (io.BytesIO(SHEET % secrets.randbelow(1000)), "goods.csv")
         answer = client.post(where, data={"csrf_token": token, "file": sheet}, **options)  # type: ignore[arg-type]
-        parked = answer.headers["Location"].rpartition("/")[2]
+        check = answer.headers["Location"]
+        aim.values["import_id"].append(check.split("/")[-2])
         if n:
-            done = client.post(f"{where}file/{parked}", data={"csrf_token": token}, **options)  # type: ignore[arg-type]
-            aim.values["import_id"].append(done.headers["Location"].rpartition("/")[2])
-        else:
-            aim.values["file"].append(parked)
+            client.post(check, data={"csrf_token": token}, **options)  # type: ignore[arg-type]
 
 
 def token_in(page: str) -> str:
@@ -248,9 +293,15 @@ def phone() -> str:
     return f"+25471{secrets.randbelow(10**7):07d}"
 
 
-def nobody() -> str:
+def nobody(rng: random.Random) -> str:
     """An id that no row has."""
-    return str(uuid4())
+    return str(UUID(int=rng.getrandbits(128), version=4))
+
+
+def _jpeg() -> bytes:
+    file = io.BytesIO()
+    _drawing().save(file, "JPEG")
+    return file.getvalue()
 
 
 def _drawing() -> Image.Image:

@@ -14,6 +14,10 @@ def _token() -> str:
     return secrets.token_urlsafe(32)
 
 
+def _digits() -> str:
+    return str(100_000 + secrets.randbelow(900_000))
+
+
 def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
@@ -24,6 +28,11 @@ SETTINGS: dict[str, Callable[[], str]] = {
     "LOOKUP_KEY": _key,
     "METRICS_TOKEN": _token,
     "SMS_API_KEY": _token,
+    "EMAIL_TOKEN": _token,
+    "MPESA_TEST_SHORTCODE": _digits,
+    "MPESA_TEST_CONSUMER_KEY": _token,
+    "MPESA_TEST_CONSUMER_SECRET": _token,
+    "MPESA_TEST_PASSKEY": _token,
 }
 MADE: dict[str, Callable[[], str]] = {
     **SETTINGS,

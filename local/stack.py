@@ -301,6 +301,10 @@ class Stack:
             "GRAPH_BASE_URL": f"http://127.0.0.1:{self.sandbox_port}/graph",
             "SMS_BASE_URL": f"http://127.0.0.1:{self.sandbox_port}/sms",
             "SMS_USERNAME": "sandbox",
+            "EMAIL_PROVIDER": "postmark",
+            "EMAIL_BASE_URL": f"http://127.0.0.1:{self.sandbox_port}/mail",
+            "EMAIL_SENDER": "Dukani <hello@dukani.example>",
+            "MPESA_TEST_PHONE_URL": f"http://localhost:{self.sandbox_port}/phone/",
             "SANDBOX_URL": f"http://127.0.0.1:{self.sandbox_port}",
             **{name: made[name] for name in keys.SETTINGS},
         }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask, Response, abort, g, request
 
-from sandbox import daraja, graph, pages, sim, sms
+from sandbox import daraja, graph, mail, pages, sim, sms
 from sandbox.world import Call, World, world
 
-STAND_INS = {"/daraja", "/graph", "/sms"}
+STAND_INS = {"/daraja", "/graph", "/mail", "/sms"}
 KEPT_BODY = 4000
 LARGEST_BODY = 1_000_000
 
@@ -22,6 +22,7 @@ def create_app(keep: str | None = None) -> Flask:
     app.extensions["world"] = World(keep)
     app.register_blueprint(daraja.bp, url_prefix="/daraja")
     app.register_blueprint(graph.bp, url_prefix="/graph")
+    app.register_blueprint(mail.bp, url_prefix="/mail")
     app.register_blueprint(sms.bp, url_prefix="/sms")
     app.register_blueprint(sim.bp, url_prefix="/_sim")
     app.register_blueprint(pages.bp)

@@ -182,6 +182,13 @@ def phones_list() -> str:
     return render_template("_phones.html", rows=_phone_rows())
 
 
+@bp.get("/letters")
+def letters() -> str:
+    """Every e-mail that was sent, the newest first."""
+    found = [each for each in world().mailbox.all() if each.channel == "email"]
+    return render_template("letters.html", here="letters", letters=found[::-1][:50])
+
+
 @bp.get("/open")
 def open_phone() -> ResponseReturnValue:
     number = request.args.get("number", "")

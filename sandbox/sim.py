@@ -277,5 +277,7 @@ def _seconds(value: Any, name: str, most: float) -> float:
 
 
 def _mailbox_of(written: str) -> str:
+    if "@" in written:
+        return written.strip().lower()
     # An unescaped + in a query string arrives as a space.
     return to_wire(written.strip())

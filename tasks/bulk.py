@@ -8,7 +8,10 @@ from sqlalchemy.orm import Session
 from app import addresses
 from app.clock import utcnow
 from app.db.tenancy import bound_store
+from app.domain.catalog.exporting.records import sweep_exports
+from app.domain.catalog.importing.records import sweep_uploads
 from app.domain.insights.actions import look_for_nudges as look
+from app.domain.media.actions import sweep_photos
 from app.domain.people.limits import sweep_tries
 from app.domain.people.otp import sweep_codes
 from app.domain.seo.actions import write_sitemap as write
@@ -45,6 +48,9 @@ def sweep_old_rows(session: Session) -> None:
     """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two."""
     sweep_codes(session)
     sweep_tries(session)
+    sweep_uploads(session)
+    sweep_photos(session)
+    sweep_exports(session)
     for statement in (
         "DELETE FROM app.idempotency_keys WHERE store_id = app.store_id() AND created_at < now() - interval '7 days'",
         "DELETE FROM app.delivery_quotes WHERE store_id = app.store_id() AND created_at < now() - interval '60 days'",

@@ -30,6 +30,14 @@ def send_message(session: Session, *, message_id: str) -> None:
             return registry.whatsapp(
                 base_url=settings.graph_base_url, phone_number_id=number, token=token, redis=redis
             )
+        if channel == "email":
+            return registry.email(
+                settings.email_provider,
+                base_url=settings.email_base_url,
+                username=settings.email_username,
+                token=settings.email_token,
+                sender=settings.email_sender,
+            )
         return registry.sms(
             settings.sms_provider,
             base_url=settings.sms_base_url,

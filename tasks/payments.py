@@ -37,9 +37,17 @@ def payment_provider(session: Session) -> PaymentProvider:
             passkey=keys.open_secret("passkey"),
             till=keys.till if keys.kind == "till" else None,
         ),
-        base_url=current_app.config["SETTINGS"].daraja_base_url,
+        base_url=_base_url(keys.mode),
         redis=current_app.extensions["cache_redis"],
     )
+
+
+def _base_url(mode: str) -> str:
+    """Test keys belong to the provider's test system, where an installation knows one."""
+    settings = current_app.config["SETTINGS"]
+    test_url: str = settings.mpesa_test_base_url
+    live_url: str = settings.daraja_base_url
+    return test_url if mode == "test" and test_url else live_url
 
 
 @handles(Topic.SEND_ATTEMPT, external=True)

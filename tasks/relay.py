@@ -11,6 +11,7 @@ import select as unix_select
 import signal
 import sys
 from collections.abc import Iterator
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 from rq import Queue as RqQueue
 from rq.serializers import JSONSerializer
 
+from app.domain.platform.programs import SAY, this_host
 from app.jobs import Queue
 from app.logging import configure_logging, get_logger
 from app.timings import Timings
@@ -34,6 +36,7 @@ JOB_TIMEOUT = 60
 MOST_BELLS = 30
 FEW = 4
 TOGETHER = 4
+SAY_EVERY = 60.0  # seconds
 
 _DUE = """
 UPDATE app.outbox SET attempts = attempts + 1,
@@ -78,6 +81,7 @@ class Relay:
             q.value: RqQueue(q.value, connection=redis, serializer=JSONSerializer) for q in Queue
         }
         self.is_stopping = False
+        self._said_at = -SAY_EVERY
 
     def run_forever(self) -> None:
         """Relay until told to stop; a lost database or Redis is waited for."""
@@ -88,6 +92,7 @@ class Relay:
                 ) as connection:
                     connection.execute("LISTEN outbox")
                     log.info("relay_ready")
+                    self._said_at = -SAY_EVERY
                     self._serve(connection)
             except (psycopg.OperationalError, RedisError) as error:
                 log.warning("relay_waits", error=type(error).__name__)
@@ -96,6 +101,7 @@ class Relay:
     def _serve(self, connection: psycopg.Connection) -> None:
         while not self.is_stopping:
             self._look_at_canary(connection)
+            self._say_running(connection)
             connection.execute("SELECT app.run_due_schedules()")
             while self.ring(connection) == BATCH and not self.is_stopping:
                 pass
@@ -137,6 +143,14 @@ class Relay:
             connection.execute(_RING_ALL)
             self.redis.set(CANARY, "sings")
             log.warning("redis_was_empty")
+
+    def _say_running(self, connection: psycopg.Connection) -> None:
+        """Once a minute: that the relay runs, and under which role."""
+        if monotonic() - self._said_at >= SAY_EVERY:
+            connection.execute(
+                SAY.format(name="%(name)s", host="%(host)s"), {"name": "relay", "host": this_host()}
+            )
+            self._said_at = monotonic()
 
     def _nap(self) -> None:
         unix_select.select([], [], [], 0.5)

@@ -73,7 +73,7 @@ def handles(
 
 def handlers() -> dict[Topic, Handler]:
     """Every topic's handler; the modules that define them are imported here."""
-    from tasks import bulk, messages, payments  # noqa: F401 - importing registers
+    from tasks import bulk, imports, messages, payments, pictures  # noqa: F401 - importing registers
 
     return _handlers
 

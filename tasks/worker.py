@@ -17,13 +17,20 @@ from rq import Queue as RqQueue
 from rq import Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import configure_mappers
 
 from app import create_app, domain, providers
+from app.db.engine import db
+from app.db.tenancy import PLATFORM_STORE, inside_store
+from app.domain.platform.programs import say_running
 from app.jobs import Queue
+from app.logging import get_logger
 from app.providers.http import http_client
 from config import Settings
 from tasks.runner import handlers
+
+log = get_logger(__name__)
 
 
 class AppWorker(Worker):
@@ -31,9 +38,29 @@ class AppWorker(Worker):
 
     app: Any = None
 
+    def run_maintenance_tasks(self) -> None:
+        """Once a minute: what RQ cleans up, and one word that this worker runs, under which role."""
+        super().run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        with self.app.app_context():
+            say_running_as(f"worker: {self.queues[0].name}")
+
     def perform_job(self, job: Job, queue: RqQueue) -> bool:
         with self.app.app_context():
             return super().perform_job(job, queue)
+
+
+def say_running_as(name: str) -> None:
+    """Write down that this program runs; a database that is away is no reason to stop."""
+    with inside_store(PLATFORM_STORE):
+        try:
+            say_running(db.session(), name)
+            db.session.commit()
+        except DBAPIError as error:
+            db.session.rollback()
+            log.warning("role_not_written", error=type(error.orig).__name__)
+        finally:
+            db.session.remove()
+            db.engine.dispose()  # a child must not inherit the parent's connection
 
 
 def warm_up() -> None:

@@ -64,6 +64,7 @@ QUICK = Timings(
     lease=4,
     visibility=4,
     retry_delay=0.5,
+    wrong_try=0,
 )
 
 
@@ -275,6 +276,7 @@ QUICK_ENV = {
     "LEASE_SECONDS": "4",
     "VISIBILITY_SECONDS": "4",
     "RETRY_SECONDS": "0.5",
+    "WRONG_TRY_SECONDS": "0",
     "PROBE_SECONDS": "0.5",
 }
 

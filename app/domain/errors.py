@@ -94,10 +94,10 @@ class EmptyCart(DomainError):
 
 
 class StorePaused(DomainError):
-    """The store takes no orders now."""
+    """The store takes no orders now. ``words`` are the shop's own, where it left some."""
 
-    def __init__(self) -> None:
-        super().__init__(_("This shop is taking a short break. Please come back later."))
+    def __init__(self, words: str = "") -> None:
+        super().__init__(words or _("This shop is taking a short break. Please come back later."))
 
 
 class FieldProblem(DomainError):

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from app.providers.gate import Gate, Guarded
 from app.providers.http import http_client
 from app.providers.messaging import MessageSender
+from app.providers.messaging.email import NoEmail, Postmark, Smtp
 from app.providers.messaging.log_only import LogOnly
 from app.providers.messaging.sms import AfricasTalking
 from app.providers.messaging.twilio import Twilio
@@ -104,6 +105,22 @@ def sms(
             return LogOnly()
         case _:
             raise ValueError(f"SMS_PROVIDER {provider!r} is not africastalking, twilio or log")
+
+
+def email(provider: str, *, base_url: str, username: str, token: str, sender: str) -> MessageSender:
+    """The platform's e-mail provider: ``postmark``, ``smtp`` or ``log``, by one setting.
+
+    Raises ValueError for a name we do not know.
+    """
+    match provider:
+        case "postmark":
+            return Postmark(http_client(), base_url=base_url, token=token, sender=sender)
+        case "smtp":
+            return Smtp(address=base_url, username=username, password=token, sender=sender)
+        case "log":
+            return NoEmail()
+        case _:
+            raise ValueError(f"EMAIL_PROVIDER {provider!r} is not postmark, smtp or log")
 
 
 def whatsapp(*, base_url: str, phone_number_id: str, token: str, redis: Redis) -> MessageSender:

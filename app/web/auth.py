@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 from flask import Response, abort, g, redirect, request, url_for
 
 from app.db.engine import db
-from app.domain.people.permissions import PERMISSIONS, can
+from app.domain.people.permissions import OWNER, PERMISSIONS, can
 from app.domain.people.sessions import find_session, role_in
+from app.domain.platform.impersonating import acting_now
 from app.domain.stores.models import Store
+from app.web.security import SAFE_METHODS
 from app.web.tenancy import bind_store, platform_only
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -45,6 +47,48 @@ def forget_staff(response: Response) -> Response:
     return response
 
 
+def open_to(whom: str) -> Callable[[View], View]:
+    """Say who may open a platform page that no permission guards: the page asks by itself."""
+
+    def mark(view: View) -> View:
+        view._open_to = whom  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def require_person(view: View) -> View:
+    """Open a page about oneself, on the platform's host, for whoever is signed in.
+
+    Not signed in: to the sign-in page and back. Sets ``g.person``.
+    """
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        platform_only()
+        if load_person() is None:
+            if request.method == "GET":
+                return redirect(url_for("signing_in.show", next=request.path), code=303)
+            abort(401)
+        return view(*args, **kwargs)
+
+    guarded._open_to = "the person signed in"  # type: ignore[attr-defined]
+    return guarded  # type: ignore[return-value]
+
+
+def _acting_as_owner(store: str, permission: str) -> tuple[int, str] | None:
+    """The store and the owner's role, for somebody of the platform who looks at it; sets ``g.acting``.
+
+    Raises OnlyLooking for anything but reading outside the quarter of an hour for changes.
+    """
+    acting = acting_now(staff_token()) if g.person.is_platform_admin else None
+    if acting is None or acting.slug != store:
+        return None
+    acting.refuse(permission, is_reading=request.method in SAFE_METHODS)
+    g.acting = acting
+    return acting.store_id, OWNER
+
+
 def require_staff(permission: str) -> Callable[[View], View]:
     """Open the store named in the URL for whoever may do this there.
 
@@ -66,7 +110,7 @@ def require_staff(permission: str) -> Callable[[View], View]:
                         url_for("signing_in.show", next=request.full_path.rstrip("?")), code=303
                     )
                 abort(401)
-            found = role_in(person.id, store)
+            found = _acting_as_owner(store, permission) or role_in(person.id, store)
             if found is None:
                 abort(404)
             store_id, g.role = found

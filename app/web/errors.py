@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.db.engine import db
 from app.domain.errors import DomainError, KeyReused, NotFound, TooManyTries
+from app.domain.platform.impersonating import NotFromOutside, OnlyLooking
 from app.i18n import gettext as _
 from app.logging import get_logger
 from app.phones import InvalidPhone
@@ -26,7 +27,7 @@ def add_errors(app: Flask) -> None:
 
 
 def status_of(error: Exception) -> int:
-    """404 for what is not there, 409 for a reused form, 429 for a limit, 422 for any other no."""
+    """404 for what is not there, 403 for who only looks, 409 for a reused form, 429 for a limit, else 422."""
     match error:
         case NotFound():
             return 404
@@ -34,6 +35,8 @@ def status_of(error: Exception) -> int:
             return 409
         case TooManyTries():
             return 429
+        case OnlyLooking() | NotFromOutside():
+            return 403
         case _:
             return 422
 
@@ -66,6 +69,8 @@ def show_http_error(error: HTTPException) -> Response:
         414: _("That address is too long."),
         429: _("Too many requests. Please wait a minute and try again."),
     }.get(code, _("We could not do that."))
+    if code == 403 and g.get("role"):
+        words = _("Your role in this store does not include this. Ask an owner of the store.")
     if isinstance(error, CSRFError):
         words = _("This page is out of date. Please load it again and repeat your last step.")
     response = _words(words, code)

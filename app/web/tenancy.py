@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort, current_app, g, make_response, request
+from urllib.parse import quote
+
+from flask import Flask, Response, abort, current_app, g, make_response, render_template, request
 from sqlalchemy import text
 
 from app.db.engine import db, looking_up
 from app.db.tenancy import current_store
+from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
 from app.i18n import set_locale
 
@@ -30,7 +33,8 @@ def is_platform_host() -> bool:
 def open_store() -> Response | None:
     """Guard of every storefront blueprint: bind the store that owns this host.
 
-    Sets ``g.store``. Unknown hosts get a constant 421; the platform's host gets 404.
+    Sets ``g.store``. Unknown hosts get a constant 421; the platform's host gets 404; a shop
+    that the platform has closed answers 503, but for the orders people have there.
     """
     if is_platform_host():
         abort(404)
@@ -42,7 +46,20 @@ def open_store() -> Response | None:
         )
     bind_store(found.store_id)
     g.store = db.session.get_one(Store, found.store_id)
-    return None
+    return _closed() if g.store.status == SUSPENDED and not _is_receipt() else None
+
+
+def _is_receipt() -> bool:
+    """Whoever has bought still sees their order; nothing new is begun in a closed shop."""
+    return request.method in ("GET", "HEAD") and request.path.startswith("/o/")
+
+
+def _closed() -> Response:
+    """The shop is closed by the platform: kind words, and when to come again."""
+    response = make_response(render_template("storefront/closed.html"), 503)
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
 
 
 def bind_store(store_id: int) -> None:
@@ -65,9 +82,38 @@ def choose_language() -> None:
     set_locale(chosen or request.accept_languages.best_match(["en", "sw"], "en") or "en")
 
 
+# A load balancer asks these inside the network, where nothing is encrypted.
+_NOT_FOR_BROWSERS = {"/healthz", "/readyz", "/metrics"}
+
+
+def go_to_https() -> Response | None:
+    """Where the product is public under https, plain http leads there; what was sent is not taken.
+
+    Only hosts that are ours are led anywhere, and only to themselves.
+    """
+    settings = current_app.config["SETTINGS"]
+    is_safe_already = settings.public_scheme != "https" or request.scheme == "https"
+    if is_safe_already or request.path in _NOT_FOR_BROWSERS:
+        return None
+    if is_platform_host():
+        start = settings.platform_url
+    else:
+        with looking_up() as connection:
+            found = connection.execute(_RESOLVE, {"host": request_host()}).one_or_none()
+        if found is None:
+            return None  # the view answers as it does to every unknown host
+        start = settings.store_url(request_host())
+    if request.method not in ("GET", "HEAD"):
+        abort(403)
+    query = request.query_string.decode("latin-1")
+    path = quote(request.path, safe="/:@!$&'()*+,;=-._~") + (f"?{query}" if query else "")
+    return make_response("", 308, {"Location": start + path})
+
+
 def add_tenancy(app: Flask) -> None:
     """Speak a language before each request; forget the store after it."""
     app.before_request(choose_language)
+    app.before_request(go_to_https)
 
     @app.teardown_request
     def close(error: BaseException | None) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.db.engine import db
 from app.domain.delivery.actions import serve_area
+from app.domain.payments.callbacks import MOST_REFUSED_A_MINUTE
 from app.domain.stores.models import Store
 from app.ids import new_token
 from tests.builders import make_variant
@@ -115,10 +117,18 @@ def test_a_product_page_takes_at_most_four_statements(app: Flask, shopper: Shopp
     assert any("set_config" in statement for statement in asked)
 
 
-def test_an_unknown_callback_asks_one_question(app: Flask) -> None:
-    with statements(app) as asked:
-        answer = app.test_client().post(
-            f"/hooks/pay/{new_token()}", json={}, base_url="http://localhost:8000"
-        )
+def test_a_flood_of_unknown_callbacks_asks_one_question_each(app: Flask) -> None:
+    def knock() -> int:
+        with statements(app) as asked:
+            answer = app.test_client().post(
+                f"/hooks/pay/{new_token()}", json={}, base_url="http://localhost:8000"
+            )
+        assert answer.status_code == 404
+        return len(asked)
 
-    assert (answer.status_code, len(asked)) == (404, 1)
+    with time_machine.travel("2026-11-20T12:00:00+03:00", tick=False):
+        noted = knock()
+        for _ in range(MOST_REFUSED_A_MINUTE):
+            last = knock()
+
+    assert (noted, last) == (3, 1)

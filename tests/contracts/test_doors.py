@@ -45,12 +45,25 @@ def test_every_back_office_view_says_what_it_permits(app: Flask) -> None:
         if not view.__module__.startswith(("app.web.backoffice", "app.web.platform")):
             continue
         permission = getattr(view, "_permission", None)
-        if permission is None and not rule.endpoint.startswith(SIGNING_IN):
+        is_open = rule.endpoint.startswith(SIGNING_IN) or getattr(view, "_open_to", "")
+        if permission is None and not is_open:
             silent.append(rule.rule)
         elif permission is not None and permission not in PERMISSIONS:
             unknown.append((rule.rule, permission))
 
     assert (silent, unknown) == ([], [])
+
+
+def test_what_no_permission_guards_is_not_a_page_of_a_store(app: Flask) -> None:
+    """``open_to`` and ``require_person`` are for the platform's own pages."""
+    marked = {
+        rule.rule
+        for rule in app.url_map.iter_rules()
+        if hasattr(app.view_functions[rule.endpoint], "_open_to")
+    }
+
+    assert marked
+    assert [rule for rule in marked if "<store>" in rule] == []
 
 
 def test_staff_addresses_name_their_store(app: Flask) -> None:

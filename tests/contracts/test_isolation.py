@@ -36,6 +36,12 @@ DEFINERS = {
     "resolve_callback": "callback secret -> attempt and store, before any store is known",
     "resolve_c2b": "C2B secret -> store, before any store is known",
     "run_due_schedules": "the relay advances every store's schedules and writes their outbox rows",
+    "ops_find": "receipt, till or a customer's number -> store, for the platform's desk alone",
+    "ops_jobs": "jobs that died or keep failing, without payloads, for the platform's desk alone",
+    "ops_job_totals": "how many jobs of each topic wait or died, for the platform's desk alone",
+    "ops_events": "what providers sent, without bodies, for the platform's desk alone",
+    "ops_calls": "how calls to providers ended, without bodies, for the platform's desk alone",
+    "ops_limits": "how many are at a limit, by short hashes, for the platform's desk alone",
 }
 
 

@@ -108,7 +108,7 @@ def test_no_secret_is_in_the_file_and_no_port_but_nginxs_is_open(
 @pytest.mark.row("W59", "J36")
 def test_every_setting_is_explained_in_the_example() -> None:
     explained = preflight.example_names(preflight.EXAMPLE)
-    in_compose = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE.read_text())) - {"DUKANI_IMAGE"}
+    in_compose = set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE.read_text())) - {"DUKANI_IMAGE"}
     read = set(
         re.findall(
             r"""(?:_required|_optional|_seconds|_key|many)\(\s*"([A-Z_0-9]+)\"""",

@@ -25,4 +25,6 @@ def test_a_storm_of_checkouts_loses_and_doubles_nothing(home: Path) -> None:
     assert weather.report.broken == []
     assert weather.answers == {303: CHECKOUTS}
     assert weather.kills == 6
-    assert weather.report.paid_at_provider == CHECKOUTS
+    # A worker that dies before its request leaves takes one prompt with it: that shopper's phone
+    # never rang, nothing was paid, and the order page offers another try.
+    assert CHECKOUTS - weather.kills <= weather.report.paid_at_provider <= CHECKOUTS

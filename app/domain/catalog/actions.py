@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
 from app.domain.catalog.models import Category, Product, ProductImage, StockMovement, Variant
-from app.domain.media.actions import StoredPicture
+from app.domain.media.pictures import StoredPicture
 from app.domain.stores.models import Store
 
 ALLOWED_TAGS = {"p", "br", "b", "strong", "i", "em", "ul", "ol", "li", "h3", "h4"}
@@ -160,6 +160,7 @@ def add_pictures(session: Session, product: Product, pictures: Iterable[NewPictu
                 height=new.stored.height,
                 tint=new.stored.tint,
                 sizes=dict[str, Any](new.stored.sizes),
+                files=dict[str, Any](new.stored.files),
             )
         )
     session.flush()
@@ -174,6 +175,7 @@ def receive_stock(
     *,
     actor: str = "system",
     order_id: UUID | None = None,
+    note: str = "",
 ) -> None:
     """Change what is on hand by ``quantity`` (below zero for a loss) and write down why.
 
@@ -190,7 +192,12 @@ def receive_stock(
     )
     session.add(
         StockMovement(
-            variant_id=variant.id, quantity=quantity, reason=reason, order_id=order_id, actor=actor
+            variant_id=variant.id,
+            quantity=quantity,
+            reason=reason,
+            order_id=order_id,
+            actor=actor,
+            note=note,
         )
     )
     session.flush()

@@ -13,9 +13,10 @@ from app.domain.catalog.actions import receive_stock, touch_content
 from app.domain.catalog.models import Variant
 from app.domain.errors import FieldProblem, NotFound
 from app.i18n import gettext_lazy as _
-from app.money import MAX_TYPED_CENTS, format_kes
+from app.money import format_kes
 
 MAX_STOCK = 1_000_000
+MAX_PRICE_CENTS = 100_000_000_00  # the database keeps no higher one
 
 
 class ChangedMeanwhile(FieldProblem):
@@ -49,7 +50,7 @@ def change_price(
     ``seen_cents`` is the price the person saw: ChangedMeanwhile when it is no longer the
     price. A price above the crossed-out one removes that. Raises FieldProblem.
     """
-    if price_cents % 100 or not 0 < price_cents <= MAX_TYPED_CENTS:
+    if price_cents % 100 or not 0 < price_cents <= MAX_PRICE_CENTS:
         raise FieldProblem("price", _("A price is whole shillings, like 1,250."))
     before = variant.price_cents
     if seen_cents is not None and seen_cents != before:

@@ -8,6 +8,7 @@ Row-level security decides whose rows these are; ``store_id`` is named where an 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,8 +17,10 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.models import LOW_STOCK, Product, Variant
+from app.db.tenancy import bound_store
+from app.domain.catalog.models import LOW_STOCK, OldSlug, Product, Variant
 from app.domain.errors import NotFound
+from app.domain.stores.trust import TRUST_JSON, Trust
 
 PAGE_SIZE = 24
 MAX_SHOWN = 480
@@ -30,7 +33,10 @@ MAX_QUERY_LENGTH = 80
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """One photo: its file is /media/<key>-<width>.webp for each width in ``sizes`` (in bytes)."""
+    """One photo: its files are /media/<key>-<width>.<format>, with their bytes in ``files``.
+
+    ``sizes`` are those of WebP, which every photo has.
+    """
 
     key: str
     width: int
@@ -39,6 +45,23 @@ class Picture:
     alt: str
     sizes: dict[str, int]
     option_value: str | None = None
+    files: dict[str, dict[str, int]] = field(default_factory=dict)
+    is_filled: bool = False  # cut to fill its frame, around the focal point in percent
+    focal: tuple[int, int] = (50, 50)
+
+    @property
+    def widths(self) -> list[int]:
+        """The named widths that were made, the narrowest first."""
+        return sorted(int(width) for width in self.sizes)
+
+    @property
+    def widest(self) -> int:
+        return max(self.widths, default=0)
+
+    def modern(self, width: int) -> str:
+        """The format whose file of this width is the smaller one: avif or webp."""
+        avif = self.files.get("avif", {}).get(str(width))
+        return "avif" if avif is not None and avif <= self.sizes[str(width)] else "webp"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +114,15 @@ class HomePage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Facet:
+    """Something the goods of a category differ in: value → how many of them have it."""
+
+    key: str
+    name: str
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Listing:
     """A category or a search, filtered, sorted and cut to a page."""
 
@@ -105,6 +137,7 @@ class Listing:
     lowest_cents: int | None
     close: list[Card]  # without the filters, shown when nothing matches
     shelves: list[Shelf]
+    facets: list[Facet]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,6 +174,11 @@ class ProductPage:
     description_html: str
     brand: str
     facts: list[tuple[str, str]]
+    size_chart: list[list[str]]  # the first row is headings; empty for none
+    return_days: int | None  # where the category's rule is not the store's
+    return_note: str
+    seo_title: str  # empty: the name
+    seo_description: str
     options: list[str]
     warranty_months: int
     category_slug: str | None
@@ -149,6 +187,7 @@ class ProductPage:
     pictures: list[Picture]
     related: list[Card]
     cheapest_fee_cents: int | None
+    trust: Trust
 
     def choose(self, wanted: Mapping[int, str]) -> VariantView:
         """The variant of these option values, by position; else one in stock; else the first."""
@@ -175,6 +214,11 @@ class ProductPage:
             )
             for value, variant in beside.items()
         ]
+
+    def pictures_for(self, chosen: VariantView) -> list[Picture]:
+        """The photos with those of the chosen first option in front; their order else stays."""
+        value = chosen.options[0] if chosen.options else None
+        return sorted(self.pictures, key=lambda p: value is None or p.option_value != value)
 
     def picture_of(self, value: str) -> Picture | None:
         """The photo that shows this value of the first option."""
@@ -207,12 +251,15 @@ _CARDS = """
              max(price_cents) AS dearest, coalesce(sum(on_hand - reserved), 0)::int AS stock,
              count(DISTINCT option_values[1])::int AS choices
         FROM app.variants
-       WHERE store_id = p.store_id AND product_id = p.id) v ON v.price IS NOT NULL
+       WHERE store_id = p.store_id AND product_id = p.id AND is_active) v ON v.price IS NOT NULL
     LEFT JOIN LATERAL (
       SELECT jsonb_build_object('key', media_key, 'width', width, 'height', height, 'tint', tint,
-                                'alt', alt, 'sizes', sizes, 'option_value', option_value) AS picture
+                                'alt', alt, 'sizes', sizes, 'option_value', option_value,
+                                'files', files, 'is_filled', is_filled,
+                                'focal', jsonb_build_array(focal_x, focal_y)) AS picture
         FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id
-       ORDER BY position LIMIT 1) i ON true
+         AND status = 'ready' AND removed_at IS NULL
+       ORDER BY position, id LIMIT 1) i ON true
    WHERE p.store_id = app.store_id() AND p.status = 'active'
 """
 
@@ -264,16 +311,40 @@ SELECT jsonb_build_object(
 _LISTING = text(
     f"""
 WITH cards AS MATERIALIZED ({_CARDS}
-     AND (CAST(:category AS text) IS NULL OR p.category_id =
-            (SELECT id FROM app.categories WHERE store_id = app.store_id() AND slug = :category))
+     AND (CAST(:category AS text) IS NULL OR p.category_id IN
+            (SELECT k.id FROM app.categories k
+               LEFT JOIN app.categories top ON top.store_id = k.store_id AND top.id = k.parent_id
+              WHERE k.store_id = app.store_id() AND :category IN (k.slug, top.slug)))
      AND (CAST(:pattern AS text) IS NULL OR p.name ILIKE :pattern OR p.brand ILIKE :pattern
           OR EXISTS (SELECT 1 FROM app.categories k WHERE k.store_id = p.store_id
                         AND k.id = p.category_id AND k.name ILIKE :pattern)
           OR EXISTS (SELECT 1 FROM app.variants w WHERE w.store_id = p.store_id
                         AND w.product_id = p.id AND w.sku ILIKE :pattern))),
+ asked AS (
+   SELECT a.n, a.attribute FROM app.categories k,
+          jsonb_array_elements(k.attributes) WITH ORDINALITY AS a(attribute, n)
+    WHERE k.store_id = app.store_id() AND k.slug = :category
+      AND (a.attribute->>'is_filter')::boolean),
+ traits AS MATERIALIZED (
+   SELECT DISTINCT c.id, a.n, a.attribute->>'key' AS key, x.value
+     FROM cards c JOIN app.products p ON p.store_id = c.store_id AND p.id = c.id
+    CROSS JOIN asked a
+    CROSS JOIN LATERAL (
+      SELECT p.attributes->>(a.attribute->>'key') AS value
+       UNION ALL
+      SELECT v.option_values[array_position(p.options, o.name)]
+        FROM unnest(p.options) AS o(name)
+        JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id AND v.is_active
+       WHERE lower(o.name) = lower(a.attribute->>'name')) x
+    WHERE x.value <> ''),
  matching AS (
    SELECT * FROM cards WHERE (CAST(:up_to AS bigint) IS NULL OR price <= :up_to)
-                         AND (NOT CAST(:in_stock AS boolean) OR stock > 0))
+                         AND (NOT CAST(:in_stock AS boolean) OR stock > 0)
+                         AND NOT EXISTS (
+                               SELECT 1 FROM jsonb_each(CAST(:traits AS jsonb)) w
+                                WHERE NOT EXISTS (
+                                  SELECT 1 FROM traits t WHERE t.id = cards.id AND t.key = w.key
+                                     AND jsonb_exists(w.value, t.value))))
 SELECT jsonb_build_object(
   'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
             ORDER BY is_canonical DESC, verified_at LIMIT 1),
@@ -295,6 +366,13 @@ SELECT jsonb_build_object(
               FROM unnest(CAST(:steps AS bigint[])) s),
   'close', (SELECT jsonb_agg(x.card) FROM (
        SELECT card FROM cards WHERE stock > 0 ORDER BY price, slug LIMIT 4) x),
+  'facets', (SELECT jsonb_agg(jsonb_build_object('key', a.attribute->>'key',
+                      'name', a.attribute->>'name', 'unit', a.attribute->>'unit',
+                      'choices', a.attribute->'choices', 'counts', f.counts) ORDER BY a.n)
+               FROM asked a JOIN (
+                 SELECT key, jsonb_object_agg(value, n) AS counts
+                   FROM (SELECT key, value, count(*) AS n FROM traits GROUP BY key, value) y
+                  GROUP BY key) f ON f.key = a.attribute->>'key'),
   'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', k.n)
                                ORDER BY k.position, k.name)
                 FROM (SELECT c.slug, c.name, c.position, count(p.id) AS n FROM app.categories c
@@ -308,7 +386,8 @@ _PRODUCT = text(
     f"""
 WITH wanted AS (
    SELECT * FROM app.products
-    WHERE store_id = app.store_id() AND slug = :slug AND status = 'active'),
+    WHERE store_id = app.store_id() AND slug = :slug
+      AND (status = 'active' OR CAST(:with_drafts AS boolean))),
  bought AS (
    SELECT w.product_id, count(*) AS n FROM wanted p
      JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id
@@ -331,16 +410,22 @@ SELECT jsonb_build_object(
                  'price_cents', price_cents, 'compare_at_cents', compare_at_cents,
                  'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky)
                  ORDER BY position, sku)
-                 FROM app.variants WHERE store_id = p.store_id AND product_id = p.id),
+                 FROM app.variants WHERE store_id = p.store_id AND product_id = p.id AND is_active),
+  'attributes', p.attributes, 'seo_title', p.seo_title, 'seo_description', p.seo_description,
+  'asked', k.attributes, 'size_chart', k.size_chart,
+  'return_days', k.return_days, 'return_note', k.return_note,
   'pictures', (SELECT jsonb_agg(jsonb_build_object('key', media_key, 'width', width,
                  'height', height, 'tint', tint, 'alt', alt, 'sizes', sizes,
-                 'option_value', option_value) ORDER BY position)
-                 FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id),
+                 'option_value', option_value, 'files', files, 'is_filled', is_filled,
+                 'focal', jsonb_build_array(focal_x, focal_y)) ORDER BY position, id)
+                 FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id
+                  AND status = 'ready' AND removed_at IS NULL),
   'related', (SELECT jsonb_agg(x.card) FROM (
        SELECT c.card FROM cards c LEFT JOIN bought b ON b.product_id = c.id
         WHERE c.stock > 0 ORDER BY coalesce(b.n, 0) DESC, c.created_at DESC, c.slug LIMIT 4) x),
   'cheapest_fee_cents', (SELECT min(fee_cents) FROM app.delivery_areas
-                          WHERE store_id = p.store_id AND is_active))
+                          WHERE store_id = p.store_id AND is_active),
+  'trust', {TRUST_JSON})
   FROM wanted p LEFT JOIN app.categories k ON k.store_id = p.store_id AND k.id = p.category_id
 """  # noqa: S608
 )
@@ -370,8 +455,13 @@ def category_page(
     up_to_cents: int | None = None,
     in_stock: bool = False,
     shown: int = PAGE_SIZE,
+    traits: Mapping[str, list[str]] | None = None,
 ) -> Listing:
-    """The products of one category. Raises NotFound for a category this store does not have."""
+    """The products of one category and of those under it, filtered as asked.
+
+    ``traits`` names values of the category's attributes: a product matches that has one of the
+    values of each. Raises NotFound for a category this store does not have.
+    """
     row = _listing(
         session,
         category=slug,
@@ -380,6 +470,7 @@ def category_page(
         up_to=up_to_cents,
         in_stock=in_stock,
         shown=shown,
+        traits=json.dumps(traits or {}),
     )
     if row["category"] is None:
         raise NotFound
@@ -406,13 +497,19 @@ def search(
         up_to=up_to_cents,
         in_stock=in_stock,
         shown=shown,
+        traits="{}",
     )
     return _as_listing(row, title=words, slug=None)
 
 
-def product_page(session: Session, slug: str) -> ProductPage:
-    """One product with its variants, photos and what goes with it. Raises NotFound."""
-    row: dict[str, Any] | None = session.execute(_PRODUCT, {"slug": slug}).scalar_one_or_none()
+def product_page(session: Session, slug: str, *, with_drafts: bool = False) -> ProductPage:
+    """One product with its variants, photos and what goes with it. Raises NotFound.
+
+    ``with_drafts`` shows what is not on sale too, to staff alone.
+    """
+    row: dict[str, Any] | None = session.execute(
+        _PRODUCT, {"slug": slug, "with_drafts": with_drafts}
+    ).scalar_one_or_none()
     if row is None or not row["variants"]:
         raise NotFound
     return ProductPage(
@@ -420,20 +517,49 @@ def product_page(session: Session, slug: str) -> ProductPage:
         id=UUID(row["id"]),
         **{name: row[name] for name in ("slug", "name", "description_html", "brand", "options")},
         warranty_months=row["warranty_months"],
-        facts=[(str(fact[0]), str(fact[1])) for fact in row["facts"] if len(fact) == 2],
+        facts=[
+            *_answers(row["asked"] or (), row["attributes"]),
+            *((str(fact[0]), str(fact[1])) for fact in row["facts"] if len(fact) == 2),
+        ],
+        size_chart=[list(map(str, line)) for line in row["size_chart"] or ()],
+        return_days=row["return_days"],
+        return_note=row["return_note"] or "",
+        seo_title=row["seo_title"],
+        seo_description=row["seo_description"],
         category_slug=row["category_slug"],
         category_name=row["category_name"],
         variants=[VariantView(**variant) for variant in row["variants"]],
         pictures=[Picture(**picture) for picture in row["pictures"] or ()],
         related=_cards(row["related"]),
         cheapest_fee_cents=row["cheapest_fee_cents"],
+        trust=Trust.from_json(row["trust"]),
     )
+
+
+def find_moved(session: Session, slug: str) -> str | None:
+    """Where the page of this old address is now, if its product is on sale."""
+    return session.scalar(
+        select(Product.slug)
+        .join(OldSlug, (OldSlug.store_id == Product.store_id) & (OldSlug.product_id == Product.id))
+        .where(OldSlug.store_id == bound_store(), OldSlug.slug == slug, Product.status == "active")
+    )
+
+
+def _answers(asked: Iterable[dict[str, Any]], attributes: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the category asks and the product answers, as facts to show."""
+    return [
+        (str(each["name"]), f"{attributes[each['key']]} {each.get('unit', '')}".strip())
+        for each in asked
+        if attributes.get(each["key"])
+    ]
 
 
 def get_variant(session: Session, sku: str) -> Variant:
     """The variant a shopper may buy by its SKU. Raises NotFound."""
     variant = session.scalars(
-        select(Variant).join(Variant.product).where(Variant.sku == sku, Product.status == "active")
+        select(Variant)
+        .join(Variant.product)
+        .where(Variant.sku == sku, Variant.is_active, Product.status == "active")
     ).one_or_none()
     if variant is None:
         raise NotFound
@@ -445,7 +571,7 @@ def get_chosen_variant(session: Session, slug: str, chosen: Iterable[str]) -> Va
     variant = session.scalars(
         select(Variant)
         .join(Variant.product)
-        .where(Product.slug == slug, Product.status == "active")
+        .where(Product.slug == slug, Product.status == "active", Variant.is_active)
         .where(Variant.option_values == list(chosen))
     ).first()
     if variant is None:
@@ -479,6 +605,19 @@ def _as_listing(row: dict[str, Any], *, title: str, slug: str | None) -> Listing
         lowest_cents=row["lowest_cents"],
         close=_cards(row["close"]),
         shelves=_shelves(row["shelves"]),
+        facets=[_facet(facet) for facet in row["facets"] or ()],
+    )
+
+
+def _facet(row: dict[str, Any]) -> Facet:
+    """The values in the order the category lists them, then the others by name."""
+    order = {value: at for at, value in enumerate(row["choices"] or ())}
+    values = sorted(row["counts"], key=lambda value: (order.get(value, len(order)), value))
+    unit = f" {row['unit']}" if row["unit"] else ""
+    return Facet(
+        key=row["key"],
+        name=row["name"] + (f",{unit}" if unit else ""),
+        counts={value: row["counts"][value] for value in values},
     )
 
 

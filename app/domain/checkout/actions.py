@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from app.clock import nairobi, utcnow
@@ -51,7 +50,7 @@ from app.domain.payments.beginning import (
 )
 from app.domain.payments.models import PaymentAttempt
 from app.domain.payments.states import OPEN
-from app.domain.stores.models import Counter, Store
+from app.domain.stores.models import Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.ids import new_id, new_token, token_hash
@@ -59,6 +58,36 @@ from app.money import format_kes, round_to_shilling, vat_included_cents
 from app.phones import InvalidPhone, parse_msisdn
 from app.timings import timings
 from app.vault import vault
+
+# Built once: a checkout runs each of them, and building a statement takes as long as many take to run.
+_LOCKED_CART = (
+    select(Cart)
+    .where(Cart.store_id == bindparam("store_id"), Cart.id == bindparam("cart_id"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_LINES = (
+    select(CartLine)
+    .where(CartLine.store_id == bindparam("store_id"), CartLine.cart_id == bindparam("cart_id"))
+    .options(joinedload(CartLine.variant).joinedload(Variant.product))
+    .order_by(CartLine.added_at)
+    .execution_options(populate_existing=True)
+)
+_STANDING = (
+    select(Order)
+    .where(
+        Order.store_id == bindparam("store_id"),
+        Order.cart_id == bindparam("cart_id"),
+        Order.status == OrderStatus.PENDING_PAYMENT,
+    )
+    .order_by(Order.placed_at.desc())
+    .limit(1)
+    .with_for_update()
+)
+_NEXT_NUMBER = text(
+    "INSERT INTO app.counters AS c (name, value) VALUES ('orders', 1001)"
+    " ON CONFLICT (store_id, name) DO UPDATE SET value = c.value + 1 RETURNING value"
+)
 
 VAT_PERCENT = 16  # standard rate, Kenya; prices include it
 LANDMARK_LENGTH = 200
@@ -173,10 +202,12 @@ def place_order(
     replay = claim_key(session, key, form.fingerprint(cart_id), leads_to=str(order_id))
     if replay is not None:
         return _replayed(session, replay)
-    if store.status != "active":
-        raise StorePaused
+    if not store.takes_orders(utcnow()):
+        raise StorePaused(store.paused_words)
     phone = _read_phone(form.phone)
-    cart = session.get(Cart, (bound_store(), cart_id), with_for_update=True, populate_existing=True)
+    cart = session.scalars(
+        _LOCKED_CART, {"store_id": bound_store(), "cart_id": cart_id}
+    ).one_or_none()
     lines = _sellable_lines(session, cart)
     if cart is None or not lines:
         raise EmptyCart
@@ -241,7 +272,6 @@ def place_order(
     session.add(order)
     session.flush()
     session.add_all(order_lines)
-    session.flush()
     stock.hold(session, order.id, wanted, until=timings().reservation_end(order.placed_at))
     intent = open_intent(session, order)
     note(session, order, "placed", channel=form.channel)
@@ -316,14 +346,10 @@ def _sellable_lines(session: Session, cart: Cart | None) -> list[CartLine]:
     """The cart's lines with variant and product as they are now; what is off sale is left out."""
     if cart is None:
         return []
-    lines = session.scalars(
-        select(CartLine)
-        .where(CartLine.store_id == bound_store(), CartLine.cart_id == cart.id)
-        .options(joinedload(CartLine.variant).joinedload(Variant.product))
-        .order_by(CartLine.added_at)
-        .execution_options(populate_existing=True)
-    )
-    return [line for line in lines if line.variant.product.status == "active"]
+    lines = session.scalars(_LINES, {"store_id": bound_store(), "cart_id": cart.id})
+    return [
+        line for line in lines if line.variant.product.status == "active" and line.variant.is_active
+    ]
 
 
 def _delivery(
@@ -394,15 +420,7 @@ def _standing_order(
     An unpaid order for other goods is cancelled once no prompt for it can be answered.
     """
     order = session.scalars(
-        select(Order)
-        .where(
-            Order.store_id == bound_store(),
-            Order.cart_id == cart.id,
-            Order.status == OrderStatus.PENDING_PAYMENT,
-        )
-        .order_by(Order.placed_at.desc())
-        .limit(1)
-        .with_for_update()
+        _STANDING, {"store_id": bound_store(), "cart_id": cart.id}
     ).one_or_none()
     if order is None:
         return None
@@ -430,14 +448,7 @@ def _standing_order(
 
 def _next_code(session: Session, store: Store) -> str:
     """The next order code of this store, e.g. ``KT-1042``. The counter's row lock queues two orders up."""
-    number = session.scalar(
-        insert(Counter)
-        .values(name="orders", value=1001)
-        .on_conflict_do_update(
-            index_elements=["store_id", "name"], set_={"value": Counter.value + 1}
-        )
-        .returning(Counter.value)
-    )
+    number = session.scalar(_NEXT_NUMBER)
     return f"{store.code_prefix}-{number}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from app.domain.payments.states import OPEN, AttemptStatus
 from app.domain.stores.models import Store
 from app.ids import new_id
 from app.jobs import Topic, ask_for, request_id, tracing
-from app.logging import get_logger
+from app.logging import get_logger, scrub
 from app.providers.payments.mpesa import (
     Confirmation,
     StkResult,
@@ -42,12 +43,26 @@ log = get_logger("mpesa")
 # Under the request id of the prompt it answers, so that one id tells the whole story.
 _KEEP = text(
     "INSERT INTO app.callback_inbox"
-    " (id, kind, attempt_id, body, body_sha256, source_ip, is_listed_ip, request_id)"
-    " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, :source_ip, :is_listed_ip,"
+    " (id, kind, attempt_id, body, body_sha256, headers, source_ip, is_listed_ip, request_id)"
+    " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, CAST(:headers AS jsonb), :source_ip, :is_listed_ip,"
     " coalesce((SELECT nullif(request_id, '') FROM app.outbox WHERE store_id = app.store_id()"
     " AND topic = 'send_attempt' AND dedupe_key = :prompt), :request_id))"
     " RETURNING request_id"
 )
+
+_KEEP_REFUSED = text(
+    "INSERT INTO app.callback_inbox"
+    " (id, kind, verdict, body, body_sha256, headers, source_ip, request_id, handled_at)"
+    " SELECT :id, 'refused', :verdict, :body, :body_sha256, CAST(:headers AS jsonb), :source_ip, :request_id, now()"
+    "  WHERE (SELECT count(*) FROM app.callback_inbox WHERE store_id = app.store_id() AND kind = 'refused'"
+    "         AND received_at > now() - interval '1 day') < :a_day"
+    " RETURNING id"
+)
+MOST_REFUSED_A_MINUTE = 120
+MOST_REFUSED_A_DAY = 5000
+REFUSED_BYTES = 4096
+MOST_HEADERS = 30
+_NOT_KEPT = frozenset({"cookie", "authorization", "proxy-authorization", "x-csrf-token"})
 
 
 def store_callback(
@@ -58,6 +73,7 @@ def store_callback(
     attempt_id: UUID | None,
     source_ip: str,
     is_listed_ip: bool | None,
+    headers: Mapping[str, str] | None = None,
 ) -> UUID:
     """Keep a callback exactly as it came and ask for it to be handled. Does not commit.
 
@@ -74,6 +90,7 @@ def store_callback(
             "prompt": str(attempt_id or ""),  # a C2B confirmation answers no prompt
             "body": body,
             "body_sha256": hashlib.sha256(body).digest(),
+            "headers": json.dumps(kept_headers(headers or {})),
             "source_ip": source_ip,
             "is_listed_ip": is_listed_ip,
             "request_id": request_id.get(),
@@ -88,31 +105,91 @@ def store_callback(
     return callback_id
 
 
+def keep_refused(
+    session: Session, why: str, body: bytes, *, source_ip: str, headers: Mapping[str, str]
+) -> bool:
+    """Keep what was turned away at the door, inside store 0. Returns whether there was room.
+
+    Whoever guesses addresses must not fill the database: so many a day are kept (the door
+    lets so many a minute come here), with the beginning of their bodies. Does not commit.
+    """
+    kept = session.execute(
+        _KEEP_REFUSED,
+        {
+            "id": new_id(),
+            "verdict": why,
+            "body": body[:REFUSED_BYTES],
+            "body_sha256": hashlib.sha256(body).digest(),
+            "headers": json.dumps(kept_headers(headers)),
+            "source_ip": source_ip,
+            "request_id": request_id.get(),
+            "a_day": MOST_REFUSED_A_DAY,
+        },
+    )
+    log.warning("callback_refused", why=why)
+    return kept.one_or_none() is not None
+
+
+def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers worth keeping: nothing that signs somebody in, nobody's number, not without end."""
+    kept = {
+        name[:60]: scrub(value[:300]).replace("\x00", "")
+        for name, value in headers.items()
+        if name.lower() not in _NOT_KEPT
+    }
+    return dict(sorted(kept.items())[:MOST_HEADERS])
+
+
 def handle_callback(session: Session, callback_id: UUID) -> str:
     """Read one stored callback and act on it, once. Returns the verdict. Does not commit."""
-    callback = session.scalars(
+    callback = _locked(session, callback_id)
+    if callback.handled_at is not None:
+        return callback.verdict or ""
+    callback.verdict, callback.handled_at = _act_on(session, callback), utcnow()
+    log.info(
+        "callback_handled",
+        callback_id=str(callback_id),
+        kind=callback.kind,
+        verdict=callback.verdict,
+    )
+    return callback.verdict
+
+
+def handle_again(session: Session, callback_id: UUID) -> str:
+    """Act on a stored callback once more and return what it comes to now. Does not commit.
+
+    What it brought is not applied twice: money is settled once, a confirmation is known by
+    its receipt, a question to the provider is asked once. The first verdict stays written.
+    """
+    callback = _locked(session, callback_id)
+    if callback.handled_at is None:
+        return handle_callback(session, callback_id)
+    verdict = _act_on(session, callback)
+    log.info("callback_replayed", callback_id=str(callback_id), verdict=verdict)
+    return verdict
+
+
+def _locked(session: Session, callback_id: UUID) -> Callback:
+    return session.scalars(
         select(Callback)
         .where(Callback.store_id == bound_store(), Callback.id == callback_id)
         .with_for_update()
     ).one()
-    if callback.handled_at is not None:
-        return callback.verdict or ""
+
+
+def _act_on(session: Session, callback: Callback) -> str:
     try:
         payload: Any = json.loads(callback.body)
         if callback.kind == "stk":
             assert callback.attempt_id is not None
-            verdict = _apply_stk(session, callback.attempt_id, read_stk_callback(payload))
-        else:
-            verdict = _apply_confirmation(session, read_confirmation(payload))
+            return _apply_stk(session, callback.attempt_id, read_stk_callback(payload))
+        return _apply_confirmation(session, read_confirmation(payload))
     except (ValueError, RecursionError, Unreadable):
-        verdict = "unreadable"
         if callback.attempt_id is not None:
             open_review(
                 session, "unreadable_callback", subject_id=callback.id, next_action="wait_for_query"
             )
-    callback.verdict, callback.handled_at = verdict, utcnow()
-    log.info("callback_handled", callback_id=str(callback_id), kind=callback.kind, verdict=verdict)
-    return verdict
+        return "unreadable"
 
 
 # -- STK --------------------------------------------------------------------------------

@@ -141,6 +141,7 @@ class Callback(StoreOwned, Base):
     attempt_id: Mapped[UUID | None]
     body: Mapped[bytes]
     body_sha256: Mapped[bytes]
+    headers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     source_ip: Mapped[str] = mapped_column(default="")
     is_listed_ip: Mapped[bool | None]
     request_id: Mapped[str] = mapped_column(default="")
@@ -201,3 +202,25 @@ class ReviewItem(StoreOwned, Base):
     resolved_at: Mapped[datetime | None]
     resolved_by: Mapped[str | None]
     resolution: Mapped[str | None]
+
+
+class PayoutNumber(StoreOwned, Base):
+    """A phone or till that the platform pays a store out to. Kept when removed, with who did it."""
+
+    __tablename__ = "payout_numbers"
+
+    kind: Mapped[str]  # phone or till
+    number_sealed: Mapped[bytes]
+    number_lookup: Mapped[bytes]
+    label: Mapped[str] = mapped_column(default="")
+    added_by: Mapped[str]
+    added_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_by: Mapped[str | None]
+    removed_at: Mapped[datetime | None]
+
+    @property
+    def number(self) -> str:
+        """E.164 or the till's digits, opened from the seal. Mask it before showing it."""
+        return vault().open(
+            self.number_sealed, store_id=self.store_id, column="payout_numbers.number"
+        )

@@ -30,8 +30,13 @@ def save_payment_settings(
     passkey: str,
     actor: str,
     mode: str = "test",
+    is_shared: bool = False,
 ) -> PaymentSettings:
-    """Keep a store's own M-Pesa keys, sealed, and ask for its C2B registration. Does not commit."""
+    """Keep a store's M-Pesa keys, sealed, and ask for its C2B registration. Does not commit.
+
+    With ``is_shared`` the short code serves other stores too, so that nothing is registered:
+    money that arrives there by itself could not be told apart.
+    """
 
     def seal(name: str, value: str) -> bytes:
         return vault().seal(value, store_id=bound_store(), column=f"payment_settings.{name}")
@@ -49,7 +54,8 @@ def save_payment_settings(
     )
     session.add(settings)
     session.flush()
-    ask_for(session, Topic.REGISTER_C2B, key=str(settings.id), settings_id=str(settings.id))
+    if not is_shared:
+        ask_for(session, Topic.REGISTER_C2B, key=str(settings.id), settings_id=str(settings.id))
     record(
         session,
         "payment_settings.saved",

@@ -37,6 +37,11 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
+def hash_secret(secret: str) -> str:
+    """What is stored in place of a PIN, with the same costs. Whether it is good is asked elsewhere."""
+    return _hasher.hash(secret)
+
+
 def is_right(password: str, password_hash: str | None) -> bool:
     """Whether this is the password. Takes as long for a person who has none."""
     try:

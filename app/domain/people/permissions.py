@@ -36,8 +36,14 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "money.review": _LEADS | {ACCOUNTANT},
     "products.see": _DESK,
     "products.change": _LEADS,
+    "export.make": frozenset({OWNER}),
     "areas.see": _DESK,
     "areas.change": _LEADS,
+    "store.see": _LEADS | {ACCOUNTANT},
+    "store.change": _LEADS,
+    "team.see": _LEADS,
+    "team.change": frozenset({OWNER}),
+    "payouts.change": frozenset({OWNER}),
     "audit.see": _LEADS | {ACCOUNTANT},
 }
 

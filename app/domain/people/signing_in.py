@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from app.db.engine import platform_session
 from app.db.tenancy import PLATFORM_STORE
 from app.domain.errors import TooManyTries
-from app.domain.people import limits
+from app.domain.people import limits, lockout
+from app.domain.people.lockout import Door
 from app.domain.people.models import Person
 from app.domain.people.otp import check_code, request_code
 from app.domain.people.passwords import hash_password, is_acceptable, is_right, needs_rehash
 from app.vault import vault
 
 PURPOSE = "staff-sign-in"
-FAILED_PER_ACCOUNT = (10, 3600)
 FAILED_PER_ADDRESS = (50, 3600)
 FAILED_CODES_PER_ADDRESS = (50, 3600)
 
@@ -65,14 +65,21 @@ def person_with_code(
 ) -> Person | None:
     """Who signs in with this code, or None. Inside store 0; the caller commits either answer.
 
-    Raises TooManyTries after many wrong codes from one address.
+    Each wrong code makes this browser wait longer for this number. A right one opens again
+    what wrong passwords or PINs had locked. Raises TooManyTries, also after many wrong codes
+    from one address; commits the try.
     """
     place = limits.address_group(address)
     _refuse_if_too_many(session, "sign-in-code:address", place, FAILED_CODES_PER_ADDRESS, address)
+    tried = f"{phone}:{browser}"
+    tries = lockout.take_try(session, Door.CODE, tried)
     is_same = check_code(session, phone=phone, purpose=PURPOSE, browser=browser, code=code)
     person = find_person_by_phone(phone)
     if is_same and person is not None:
+        lockout.forget(session, Door.CODE, tried)
+        lockout.open_again(session, person)
         return person
+    lockout.was_wrong(session, Door.CODE, person, tries=tries)
     limits.note_try(session, "sign-in-code:address", place)
     return None
 
@@ -82,22 +89,23 @@ def person_with_password(
 ) -> Person | None:
     """Who signs in with this password, or None. Inside store 0; the caller commits either answer.
 
-    After ten wrong passwords in an hour an account waits: further tries are refused without
-    looking at them, for an account that exists and for one that does not. It opens again by
-    itself, and its owner can always use the phone. Raises TooManyTries.
+    Each wrong password makes the next try wait longer, and the tenth in an hour locks the
+    account: further tries are refused without looking at them, for an account that exists and
+    for one that does not. A code to the person's phone opens it, or the hour. Raises LockedOut,
+    TooManyTries; commits the try.
     """
     account = email.strip().lower()
     place = limits.address_group(address)
     _refuse_if_too_many(session, "sign-in:address", place, FAILED_PER_ADDRESS, address)
-    _refuse_if_too_many(session, "sign-in:account", account, FAILED_PER_ACCOUNT, account)
+    tries = lockout.take_try(session, Door.PASSWORD, account)
     person = find_person_by_email(account)
     if not is_right(password, person.password_hash if person else None):
-        limits.note_try(session, "sign-in:account", account)
+        lockout.was_wrong(session, Door.PASSWORD, person, tries=tries)
         if address:
             limits.note_try(session, "sign-in:address", place)
         return None
     assert person is not None
-    limits.forget_tries(session, "sign-in:account", account)
+    lockout.forget(session, Door.PASSWORD, account)
     if person.password_hash and needs_rehash(person.password_hash):
         _refresh_hash(person.id, password)
     return person

@@ -17,10 +17,13 @@ from app.domain.payments.models import ReviewItem
 from app.i18n import gettext as _
 from app.web.auth import require_staff
 from app.web.backoffice.shell import actor, back_or, desk, toast, trouble
+from app.web.second_factor import needs_second_factor
 
 bp = desk("office_reviews", __name__, "/dash/<store>/reviews")
 
 RESOLVED_SHOWN = 20
+# Steps that book money by somebody's word; the others only put an item away.
+MOVES_MONEY = frozenset({"accept", "honour", "refunded"})
 
 
 @bp.get("/")
@@ -52,6 +55,7 @@ def show() -> ResponseReturnValue:
 
 @bp.post("/<uuid:item_id>")
 @require_staff("money.review")
+@needs_second_factor("action", when=lambda: request.form.get("action") in MOVES_MONEY)
 def resolve(item_id: UUID) -> ResponseReturnValue:
     """Settle one item with one of the steps it allows."""
     item = db.session.get(ReviewItem, (bound_store(), item_id), with_for_update=True)

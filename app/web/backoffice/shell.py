@@ -14,6 +14,9 @@ from app.db.tenancy import bound_store
 from app.domain.orders.queries import waiting_to_give_out, waiting_to_pack
 from app.domain.payments.models import PaymentSettings, ReviewItem
 from app.domain.people.permissions import can
+from app.domain.people.sessions import StoreChoice, stores_of
+from app.domain.platform.models import Suspension
+from app.domain.platform.suspending import SUSPENDED, current_suspension
 from app.i18n import gettext_lazy as _
 from app.web.backoffice.words import WORDS
 from app.web.tenancy import platform_only
@@ -41,8 +44,19 @@ MENU = (
     Entry("products", _("Products"), "box", "office_products.show", "products.see", is_tab=True),
     Entry("areas", _("Areas and fees"), "pin", "office_areas.show", "areas.see"),
     Entry("reviews", _("Money to settle"), "wallet", "office_reviews.show", "money.see"),
+    Entry(
+        "money_keys",
+        _("M-Pesa setup"),
+        "key",
+        "office_money_keys.show",
+        "payouts.change",
+    ),
 )
-MENU_END = (Entry("audit", _("Who did what"), "shield", "office_audit.show", "audit.see"),)
+MENU_END = (
+    Entry("team", _("Team"), "people", "office_team.show", "team.see"),
+    Entry("settings", _("Settings"), "gear", "office_settings.show", "store.see"),
+    Entry("audit", _("Who did what"), "shield", "office_audit.show", "audit.see"),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class Shell:
     badges: dict[str, int]
     is_live: bool
     hue_class: str
+    other_stores: list[StoreChoice]
 
     @property
     def tabs(self) -> list[Entry]:
@@ -77,7 +92,8 @@ def desk(name: str, import_name: str, url_prefix: str) -> Blueprint:
 
 def actor() -> str:
     """Who acts, as the timeline and the audit trail name them."""
-    return str(g.person.name)
+    name = str(g.person.name)
+    return f"{name} (Dukani)" if g.get("acting") else name
 
 
 def may(permission: str) -> bool:
@@ -115,7 +131,14 @@ def back_or(endpoint: str, **values: Any) -> str:
 
 
 def _for_templates() -> dict[str, Any]:
-    return {"w": WORDS, "may": may, "shell": _shell}
+    return {"w": WORDS, "may": may, "why_closed": _why_closed, "shell": _shell}
+
+
+def _why_closed() -> Suspension | None:
+    """Why the platform keeps this store closed, for the people who work in it."""
+    if g.store.status != SUSPENDED:
+        return None
+    return current_suspension(db.session(), g.store.id)
 
 
 def _shell() -> Shell:
@@ -127,6 +150,7 @@ def _shell() -> Shell:
             badges=badges(db.session()),
             is_live=_is_live(db.session()),
             hue_class=f"hue-{hue}",
+            other_stores=[one for one in stores_of(g.person.id) if one.store_id != g.store.id],
         )
     shell: Shell = g.shell
     return shell

@@ -11,6 +11,7 @@ from app.domain.orders.queries import area_name, due_cents, is_at_risk
 from app.domain.orders.states import TO_PACK, OrderStatus
 from app.domain.payments.actions import ACTIONS
 from app.domain.payments.models import ReviewItem
+from app.domain.people.roles import ROLE_WORDS
 from app.i18n import gettext as _
 from app.i18n import gettext_lazy, ngettext
 from app.web.backoffice.review_words import item_actions, item_words
@@ -33,17 +34,6 @@ STATUS_WORDS = {
     OrderStatus.CLOSED: gettext_lazy("Closed"),
     OrderStatus.CANCELLED: gettext_lazy("Cancelled"),
 }
-ROLE_WORDS = {
-    "owner": gettext_lazy("Owner"),
-    "manager": gettext_lazy("Manager"),
-    "sales": gettext_lazy("Sales"),
-    "packer": gettext_lazy("Packer"),
-    "dispatcher": gettext_lazy("Dispatcher"),
-    "rider": gettext_lazy("Rider"),
-    "accountant": gettext_lazy("Accountant"),
-    "support": gettext_lazy("Support"),
-}
-
 CHANNEL_WORDS = {
     "web": gettext_lazy("web"),
     "staff": "",

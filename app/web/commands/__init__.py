@@ -12,6 +12,7 @@ from app.web.commands.assets import assets_command
 from app.web.commands.catalog import catalog_group
 from app.web.commands.database import check_db, migrate, migration, schema
 from app.web.commands.people import platform_admin
+from app.web.commands.rights import rights_command
 from app.web.commands.rows import rows_command
 from app.web.commands.stores import store
 from app.web.commands.urls import urls_command
@@ -23,6 +24,7 @@ COMMANDS = (
     migrate,
     migration,
     platform_admin,
+    rights_command,
     rows_command,
     schema,
     store,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from flask.cli import with_appcontext
 
 from app.web.commands.stores import store_id_of
 
-AT_ONCE = 400
 ACTOR = "bin/manage"
 
 
@@ -37,39 +37,32 @@ def import_file(file: Path, slug: str, columns: tuple[str, ...]) -> None:
     """
     from app.db.engine import db
     from app.db.tenancy import inside_store
-    from app.domain.catalog.importing import ImportFileRefused, read_catalogue
-    from app.domain.catalog.importing.applying import AppliedReport, apply_catalogue
-    from app.domain.catalog.importing.records import keep_report
+    from app.domain.catalog.importing import ImportFileRefused
+    from app.domain.catalog.importing.records import get_import, keep_upload
+    from app.domain.catalog.importing.running import begin_import, go_on
 
     store_id = store_id_of(slug)
-    try:
-        read = read_catalogue(file.read_bytes(), file.name, _mapping(columns))
-    except ImportFileRefused as no:
-        raise click.ClickException(str(no)) from no
-    done = AppliedReport()
-    start: int | None = 0
+    mapping = _mapping(columns)
     with inside_store(store_id):
-        while start is not None:
-            session = db.session()
-            done.add(apply_catalogue(session, read, actor=ACTOR, start=start, limit=AT_ONCE))
-            start = done.next_start
-            if start is None:
-                keep_report(
-                    session,
-                    read,
-                    filename=file.name,
-                    actor=ACTOR,
-                    counts=_counts(done),
-                    refused=done.refused,
-                )
-            session.commit()
-    for note in read.report.notes:
-        click.echo(f"{f'row {note.row}' if note.row else 'file'}: {note.sentence}")
-    refused = [*read.report.refused, *done.refused]
-    for row in refused:
-        where = f" ({row.column})" if row.column else ""
-        click.echo(f"row {row.row}{where}: refused: {row.sentence}")
-    _summary(read.report.rows_read, len(refused), len(read.report.repeated), done)
+        session = db.session()
+        try:
+            kept = keep_upload(session, file.name, file.read_bytes(), actor=ACTOR)
+            import_id = kept.id
+            begin_import(session, import_id, mapping=mapping, actor=ACTOR)
+        except ImportFileRefused as no:
+            session.rollback()
+            raise click.ClickException(str(no)) from no
+        session.commit()
+        while go_on(session, import_id):
+            pass
+        done = get_import(session, import_id)
+        report, counts = done.report, done.counts
+    for note in report["notes"]:
+        click.echo(f"{_place(note)}: {note['sentence']}")
+    for row in report["refused"]:
+        where = f" ({row['column']})" if row["column"] else ""
+        click.echo(f"row {row['row']}{where}: refused: {row['sentence']}")
+    _summary(report, counts)
 
 
 def _mapping(columns: tuple[str, ...]) -> dict[str, str] | None:
@@ -85,24 +78,26 @@ def _mapping(columns: tuple[str, ...]) -> dict[str, str] | None:
     return mapping or None
 
 
-def _counts(done: object) -> dict[str, int]:
-    return {
-        name: getattr(done, name)
-        for name in (
-            *("products_created", "products_updated", "products_unchanged", "categories_created"),
-            *("variants_created", "variants_updated", "variants_unchanged"),
-            *("variants_without_stock", "images_not_fetched"),
-        )
-    }
+def _place(note: dict[str, Any]) -> str:
+    return f"row {note['row']}" if note["row"] else "file"
 
 
-def _summary(rows: int, refused: int, repeated: int, done: object) -> None:
-    n = _counts(done)
-    click.echo(f"{rows} rows read, {refused} refused, {repeated} repeated")
+def _summary(report: dict[str, Any], n: dict[str, int]) -> None:
+    refused = len(report["refused"])
+    click.echo(f"{report['rows_read']} rows read, {refused} refused, {report['repeated']} repeated")
     for what in ("products", "variants"):
         made, changed, same = (n[f"{what}_{how}"] for how in ("created", "updated", "unchanged"))
         click.echo(f"{what}: {made} new, {changed} changed, {same} as they were")
     if empty := n["variants_without_stock"]:
         click.echo(f"{empty} variants have no stock yet: the file does not say")
-    if left := n["images_not_fetched"]:
-        click.echo(f"{left} picture addresses were not fetched: upload the pictures")
+    if pictures := n["images_not_fetched"]:
+        click.echo(f"{pictures} pictures are named by the file; the bulk worker brings them")
+
+
+@catalog_group.command("reports")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def import_reports(files: tuple[Path, ...]) -> None:
+    """What importing FILES would say, as the page docs/imports.md has it. Changes nothing."""
+    from app.domain.catalog.importing.summary import reports_page
+
+    click.echo(reports_page(files), nl=False)

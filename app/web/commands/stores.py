@@ -8,12 +8,10 @@ from typing import Any
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import DomainError
-
-HOUR, DAY = 3600, 86_400
 
 
 @click.group("store")
@@ -50,7 +48,7 @@ def create(slug: str, name: str, **wishes: Any) -> None:
     from app.db.engine import db, platform_session
     from app.db.tenancy import inside_store
     from app.domain.audit.actions import record
-    from app.domain.stores.actions import create_store
+    from app.domain.stores.actions import create_store, schedule_upkeep
 
     settings = current_app.config["SETTINGS"]
     details = {
@@ -69,7 +67,7 @@ def create(slug: str, name: str, **wishes: Any) -> None:
     except DomainError as no:
         raise click.ClickException(str(no)) from no
     with inside_store(store_id):
-        _schedule_upkeep(db.session())
+        schedule_upkeep(db.session())
         record(db.session(), "store.created", actor="bin/manage", subject=f"store:{store_id}")
         db.session.commit()
     click.echo(f"{name} is open at {settings.public_scheme}://{slug}{settings.store_host_suffix}/")
@@ -106,27 +104,6 @@ def _phone(typed: str, option: str) -> str:
         return parse_msisdn(typed)
     except InvalidPhone as no:
         raise click.BadParameter(str(no), param_hint=option) from no
-
-
-def _schedule_upkeep(session: Session) -> None:
-    """What the relay does for every store by the clock."""
-    from app.jobs import QUEUE_OF, Topic, ask_for
-
-    upkeep = {
-        Topic.WRITE_SITEMAP: HOUR,
-        Topic.LOOK_FOR_NUDGES: HOUR,
-        Topic.SWEEP_OLD_ROWS: DAY,
-    }
-    for topic, seconds in upkeep.items():
-        session.execute(
-            text(
-                "INSERT INTO app.schedules (name, topic, queue, every_seconds, next_run_at)"
-                " VALUES (:topic, :topic, :queue, :every, now() + make_interval(secs => :every))"
-                " ON CONFLICT DO NOTHING"
-            ),
-            {"topic": topic.value, "queue": QUEUE_OF[topic].value, "every": seconds},
-        )
-    ask_for(session, Topic.WRITE_SITEMAP, key="opened")
 
 
 @store.command("shell")

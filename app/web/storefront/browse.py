@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, g, make_response, render_template, request
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.addresses import store_url
 from app.db.engine import db
 from app.domain.catalog import queries
-from app.domain.catalog.queries import PAGE_SIZE, OptionValue, ProductPage, VariantView
+from app.domain.catalog.queries import PAGE_SIZE, OptionValue, Picture, ProductPage, VariantView
 from app.domain.delivery.queries import area_name, fee_preview
-from app.domain.errors import AreaNotServed, BelowMinimumOrder
+from app.domain.errors import AreaNotServed, BelowMinimumOrder, NotFound
 from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.money import format_kes
@@ -32,6 +32,7 @@ bp.app_context_processor(storefront_words)
 
 MAX_PRICE_KES = 100_000_000
 MAX_OPTIONS = 5
+MAX_TRAITS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Asked:
     up_to_cents: int | None
     in_stock: bool
     shown: int
+    traits: dict[str, list[str]]  # values of the category's attributes, by their key
 
     @classmethod
     def from_request(cls, *, query: str | None) -> Asked:
@@ -57,11 +59,12 @@ class Asked:
             up_to_cents=price * 100 if price else None,
             in_stock=request.args.get("stock") == "1",
             shown=_digits(request.args.get("show", ""), most=queries.MAX_SHOWN) or PAGE_SIZE,
+            traits=_traits() if query is None else {},
         )
 
     @property
     def filter_count(self) -> int:
-        return (self.up_to_cents is not None) + self.in_stock
+        return (self.up_to_cents is not None) + self.in_stock + sum(map(len, self.traits.values()))
 
     @property
     def is_filtered(self) -> bool:
@@ -76,17 +79,21 @@ class Asked:
             filters.append((words, self._address(max=None, show=None)))
         if self.in_stock:
             filters.append((_("In stock"), self._address(stock=None, show=None)))
+        for key, values in self.traits.items():
+            for value in values:
+                filters.append((value, self._address(show=None, without=(key, value))))
         return filters
 
     @property
     def cleared(self) -> str:
-        return self._address(max=None, stock=None, show=None)
+        return self._address(max=None, stock=None, show=None, without=("", ""))
 
     @property
     def more(self) -> str:
         return self._address(show=str(self.shown + PAGE_SIZE))
 
-    def _address(self, **changes: str | None) -> str:
+    def _address(self, *, without: tuple[str, str] | None = None, **changes: str | None) -> str:
+        """This list with some of it changed; ``without`` one trait, or any for an empty key."""
         values: dict[str, str | None] = {
             "q": self.query or None,
             "sort": self.sort if self.sort != queries.SORTS[0] else None,
@@ -94,7 +101,13 @@ class Asked:
             "stock": "1" if self.in_stock else None,
             "show": str(self.shown) if self.shown != PAGE_SIZE else None,
         }
-        kept = {name: value for name, value in (values | changes).items() if value}
+        kept = [(name, value) for name, value in (values | changes).items() if value]
+        kept += [
+            (f"a-{key}", value)
+            for key, chosen in self.traits.items()
+            for value in chosen
+            if without is None or (without[0] and without != (key, value))
+        ]
         return self.path + (f"?{urlencode(kept)}" if kept else "")
 
 
@@ -128,6 +141,7 @@ def category(slug: str) -> ResponseReturnValue:
         up_to_cents=asked.up_to_cents,
         in_stock=asked.in_stock,
         shown=asked.shown,
+        traits=asked.traits,
     )
     return _public(
         "storefront/category.html",
@@ -156,18 +170,33 @@ def search() -> ResponseReturnValue:
 
 @bp.get("/p/<slug:slug>")
 def product(slug: str) -> ResponseReturnValue:
-    page = queries.product_page(db.session(), slug)
-    chosen = page.choose(_wanted())
-    picks = [Pick(name, page.values_of(at, chosen)) for at, name in enumerate(page.options)]
+    """One product. An address it had before leads to the one it has now."""
+    try:
+        page = queries.product_page(db.session(), slug)
+    except NotFound:
+        moved = queries.find_moved(db.session(), slug)
+        if moved is None:
+            raise
+        return redirect(f"/p/{moved}", code=301)
     return _public(
         "storefront/product.html",
-        page=page,
-        chosen=chosen,
-        picks=picks,
-        rows=_rows_for_script(page),
-        sold_out=_first_sold_out(page, chosen),
+        **product_context(page),
         canonical=store_url(page.host, f"/p/{slug}"),
     )
+
+
+def product_context(page: ProductPage) -> dict[str, object]:
+    """What the product's template needs, for the choice that the address names."""
+    chosen = page.choose(_wanted())
+    shots = page.pictures_for(chosen)
+    return {
+        "page": page,
+        "chosen": chosen,
+        "picks": [Pick(name, page.values_of(at, chosen)) for at, name in enumerate(page.options)],
+        "shots": shots,
+        "rows": _rows_for_script(page, shots),
+        "sold_out": sold_out_of(page, chosen),
+    }
 
 
 @bp.get("/p/<slug:slug>/delivery")
@@ -211,9 +240,21 @@ def _wanted() -> dict[int, str]:
     }
 
 
-def _rows_for_script(page: ProductPage) -> list[list[object]]:
+def _traits() -> dict[str, list[str]]:
+    """Values in the address, ``a-storage=128 GB``, by the attribute's key."""
+    found: dict[str, list[str]] = {}
+    for name, value in request.args.items(multi=True):
+        value = value.replace("\x00", "")[:80]
+        if name.startswith("a-") and value and len(name) < 60 and len(found) < MAX_TRAITS:
+            values = found.setdefault(name[2:], [])
+            if value not in values and len(values) < MAX_TRAITS:
+                values.append(value)
+    return found
+
+
+def _rows_for_script(page: ProductPage, pictures: list[Picture]) -> list[list[object]]:
     """What a tap on a variant changes: options, price, words and class of stock, photo."""
-    shots = [picture.option_value for picture in page.pictures]
+    shots = [picture.option_value for picture in pictures]
     rows: list[list[object]] = []
     for variant in page.variants:
         value = variant.options[0] if variant.options else None
@@ -225,15 +266,9 @@ def _rows_for_script(page: ProductPage) -> list[list[object]]:
     return rows
 
 
-def _first_sold_out(page: ProductPage, chosen: VariantView) -> str | None:
-    """What to offer "tell me" for: the chosen variant, else the first value that is out."""
-    if chosen.stock < 1:
-        return ", ".join(chosen.options) or page.name
-    for at in range(len(page.options)):
-        for value in page.values_of(at, chosen):
-            if not value.is_available:
-                return value.value
-    return None
+def sold_out_of(page: ProductPage, chosen: VariantView) -> list[VariantView]:
+    """What somebody may want to hear about when it is back, the chosen one first."""
+    return sorted((v for v in page.variants if v.stock < 1), key=lambda v: v is not chosen)
 
 
 def _public(template: str, **context: object) -> Response:

@@ -26,7 +26,10 @@ from app.domain.errors import (
     FieldProblem,
     OutOfStock,
     PriceChanged,
+    StorePaused,
 )
+from app.domain.onboarding.queries import takes_real_money
+from app.domain.stores.trust import trust_of
 from app.ids import new_token
 from app.phones import InvalidPhone, masked
 from app.web.forms import cents_field
@@ -50,6 +53,7 @@ _STAY = (
     PriceChanged,
     AmountNotPayable,
     AlreadyPaid,
+    StorePaused,
 )
 
 
@@ -144,7 +148,8 @@ def _again(typed: Typed, error: DomainError) -> Response:
     elif isinstance(error, AreaNotServed | BelowMinimumOrder):
         typed.wrong["area"] = str(error)
     else:
-        notices.append(str(error))
+        if not isinstance(error, StorePaused):  # the page says that at its top already
+            notices.append(str(error))
         if isinstance(error, PriceChanged):
             notices += error.changes
     # A known shopper whose saved details do not serve must be able to type others.
@@ -161,6 +166,7 @@ def _page(
     page = render_template(
         "storefront/checkout.html",
         areas=store_areas(db.session()),
+        trust=trust_of(db.session()),
         notices=notices or [],
         is_swap=False,
         **facts,
@@ -184,6 +190,7 @@ def _facts(cart: Cart, typed: Typed, shopper: Customer | None) -> dict[str, Any]
         "shopper": shopper,
         "shopper_phone": masked(shopper.phone) if shopper else "",
         "pickup": PICKUP,
+        "is_test_shop": not takes_real_money(db.session()),
     }
 
 

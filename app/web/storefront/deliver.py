@@ -20,6 +20,7 @@ from app.domain.delivery.queries import (
     fee_preview,
     fee_rules,
     find_store_area,
+    own_name,
     price_delivery,
     promise_terms,
     store_areas,
@@ -140,7 +141,14 @@ def _areas_for(words: str) -> tuple[list[FeePreview], str]:
     if not words:
         return [_fee_of(area, rules) for area in served], ""
     meant = {area.slug for area in suggest_areas(words)}
-    hits = [a for a in served if a.area.slug in meant or words.lower() in a.area.name.lower()]
+    wanted = own_name(words)
+    hits = [
+        a
+        for a in served
+        if a.area.slug in meant
+        or words.lower() in a.area.name.lower()
+        or any(wanted and wanted in own_name(alias) for alias in a.terms.aliases)
+    ]
     if hits:
         return [_fee_of(area, rules) for area in hits], ""
     try:

@@ -13,6 +13,7 @@ from app.db.engine import db
 from app.domain.checkout.actions import switch_to_pay_on_delivery
 from app.domain.delivery.queries import area_name
 from app.domain.errors import DomainError, NotFound, PromptStillAlive, TooManyTries
+from app.domain.onboarding.queries import takes_real_money
 from app.domain.orders.events import words
 from app.domain.orders.models import Order
 from app.domain.orders.queries import find_by_token, timeline
@@ -112,6 +113,7 @@ def _page(order: Order, token: str, *, problem: str = "") -> Response:
     events = timeline(db.session(), order, public_only=True)
     page = render_template(
         "storefront/order.html",
+        is_test_shop=not takes_real_money(db.session()),
         events=[(event, words(event)) for event in reversed(events)],
         next_step=_next_step(order),
         headline=_headline(order),

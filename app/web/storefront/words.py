@@ -15,6 +15,7 @@ from app.clock import nairobi, utcnow
 from app.domain.catalog.models import LOW_STOCK, Variant
 from app.domain.catalog.queries import Picture
 from app.domain.delivery.queries import WEEKDAYS, FeePreview
+from app.domain.stores.models import Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.money import format_kes
@@ -33,14 +34,52 @@ def storefront_words() -> dict[str, Callable[..., Any] | Any]:
     store = g.get("store")
     if store is None:
         return {}
+    now = utcnow()
     return {
-        "opening": opening(store.opening_hours, utcnow()),
+        "opening": opening(store.opening_hours, now, store.closed_dates),
         "hours": hours_words(store.opening_hours),
         "fee_words": fee_words,
         "stock_words": stock_words,
         "stock_class": stock_class,
         "picture_for": picture_for,
+        "look": look_class(store),
+        "break_words": break_words(store, now),
+        "page_links": page_links(store),
     }
+
+
+def look_class(store: Store) -> str:
+    """The classes of the whole page for the owner's choices; none for the usual look."""
+    chosen = {
+        "tight": store.density == "tight",
+        "as-list": store.home_layout == "list",
+        "as-pictures": store.home_layout == "pictures",
+        "square": store.corners == "square",
+    }
+    return " ".join(name for name, is_chosen in chosen.items() if is_chosen)
+
+
+def break_words(store: Store, now: datetime) -> str:
+    """Why nobody can order now, and until when as far as the shop said; empty when they can."""
+    if store.takes_orders(now):
+        return ""
+    words = store.paused_words or _("This shop is taking a short break.")
+    if store.paused_until is None or store.status != "paused":
+        return words
+    back = nairobi(store.paused_until)
+    day = day_words(back.date(), nairobi(now).date())
+    return f"{words} " + _(
+        "You can order again %(day)s at %(time)s.", day=day, time=clock_words(back.time())
+    )
+
+
+def page_links(store: Store) -> list[tuple[str, str]]:
+    """The shop's own pages for the foot: address and title in this language, else in the other."""
+    locale = current_locale()
+    return [
+        (f"/pages/{link['slug']}", link.get(locale) or link.get("en") or link.get("sw") or "")
+        for link in store.page_links or ()
+    ]
 
 
 def fee_words(preview: FeePreview) -> str:
@@ -77,25 +116,32 @@ def picture_for(variant: Variant) -> Picture | None:
         alt=image.alt,
         sizes=image.sizes,
         option_value=image.option_value,
+        files=image.files,
+        is_filled=image.is_filled,
+        focal=(image.focal_x, image.focal_y),
     )
 
 
-def opening(opening_hours: dict[str, Any], now: datetime) -> Opening | None:
+def opening(
+    opening_hours: dict[str, Any], now: datetime, closed_dates: frozenset[date] = frozenset()
+) -> Opening | None:
     """Open or closed at this instant, on a Nairobi clock; None for a shop that says no hours."""
     local = nairobi(now)
     spans = {day: _span(opening_hours.get(day)) for day in WEEKDAYS}
     if not any(spans.values()):
         return None
-    today = spans[WEEKDAYS[local.weekday()]]
+    today = spans[WEEKDAYS[local.weekday()]] if local.date() not in closed_dates else None
     if today and today[0] <= local.time() < today[1]:
         return Opening(True, _("Open until %(time)s", time=clock_words(today[1])))
     if today and local.time() < today[0]:
         return Opening(False, _("Closed now. Opens %(time)s", time=clock_words(today[0])))
-    for ahead in range(1, 8):
-        day = (local.weekday() + ahead) % 7
-        span = spans[WEEKDAYS[day]]
-        if span:
-            name = _("tomorrow") if ahead == 1 else _day_name(day)
+    for ahead in range(1, 31):
+        date_ahead = local.date() + timedelta(days=ahead)
+        span = spans[WEEKDAYS[date_ahead.weekday()]]
+        if span and date_ahead not in closed_dates:
+            name = _("tomorrow") if ahead == 1 else weekday_name(date_ahead.weekday())
+            if ahead > 7:
+                name = f"{name} {date_ahead.day}"
             return Opening(
                 False, _("Closed now. Opens %(day)s, %(time)s", day=name, time=clock_words(span[0]))
             )
@@ -116,9 +162,9 @@ def hours_words(opening_hours: dict[str, Any]) -> str:
     words = []
     for first, last, (opens, closes) in groups:
         days = (
-            _day_name(first)
+            weekday_name(first)
             if first == last
-            else _("%(first)s to %(last)s", first=_day_name(first), last=_day_name(last))
+            else _("%(first)s to %(last)s", first=weekday_name(first), last=weekday_name(last))
         )
         words.append(
             _(
@@ -137,7 +183,7 @@ def day_words(day: date, today: date) -> str:
         return _("today")
     if day == today + timedelta(days=1):
         return _("tomorrow")
-    return f"{_day_name(day.weekday())} {day.day}"
+    return f"{weekday_name(day.weekday())} {day.day}"
 
 
 def clock_words(clock: time) -> str:
@@ -157,7 +203,8 @@ def _span(hours: Any) -> tuple[time, time] | None:
         return None
 
 
-def _day_name(number: int) -> str:
+def weekday_name(number: int) -> str:
+    """The day's name in the reader's language; Monday is 0."""
     return _day_names(current_locale())[number]
 
 

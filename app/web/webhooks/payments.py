@@ -6,12 +6,20 @@ The endpoint never answers 500: unknown secrets get 404, a database that is away
 
 from __future__ import annotations
 
+import time
+
 from flask import Blueprint, Response, abort, current_app, jsonify, request
+from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.engine import db, looking_up
-from app.domain.payments.callbacks import store_callback
+from app.db.tenancy import PLATFORM_STORE
+from app.domain.payments.callbacks import (
+    MOST_REFUSED_A_MINUTE,
+    keep_refused,
+    store_callback,
+)
 from app.logging import get_logger
 from app.web.metrics import CALLBACKS
 from app.web.security import provider_callback
@@ -48,14 +56,17 @@ def validate(token: str) -> tuple[Response, int]:
 
 def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
     if (request.content_length or 0) > BODY_LIMIT:
+        _note_refused("too_large", b"")
         abort(413)
     body = request.get_data(cache=False)
     if len(body) > BODY_LIMIT:
+        _note_refused("too_large", b"")
         abort(413)
     try:
         with looking_up() as connection:
             found = connection.execute(_RESOLVE, {"token": token}).one_or_none()
         if found is None:
+            _note_refused("unknown_secret", body)
             return jsonify(ResultCode=1, ResultDesc="Rejected"), 404
         bind_store(found.store_id)
         kind = "stk" if found.attempt_id else c2b_kind
@@ -67,6 +78,7 @@ def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
             attempt_id=found.attempt_id,
             source_ip=request.remote_addr or "",
             is_listed_ip=listed,
+            headers=dict(request.headers),
         )
         db.session.commit()
     except SQLAlchemyError as error:
@@ -74,3 +86,33 @@ def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
         return jsonify(ResultCode=1, ResultDesc="Try again"), 503
     CALLBACKS.labels(kind).inc()
     return jsonify(ResultCode=0, ResultDesc="Accepted"), 200
+
+
+def _note_refused(why: str, body: bytes) -> None:
+    """Let the platform's desk see who knocks at addresses that are nobody's. Never fails the answer.
+
+    A flood of guesses must not become a flood of statements: Redis counts first, and without
+    Redis nothing is noted.
+    """
+    key = f"refused-callbacks:{int(time.time()) // 60}"
+    try:
+        with current_app.extensions["cache_redis"].pipeline() as pipeline:
+            pipeline.incr(key)
+            pipeline.expire(key, 120)
+            if int(pipeline.execute()[0]) > MOST_REFUSED_A_MINUTE:
+                return
+    except RedisError:
+        return
+    bind_store(PLATFORM_STORE)
+    try:
+        keep_refused(
+            db.session(),
+            why,
+            body,
+            source_ip=request.remote_addr or "",
+            headers=dict(request.headers),
+        )
+        db.session.commit()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        log.warning("refused_callback_not_kept", error=type(error).__name__)

@@ -7,17 +7,18 @@ import re
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.domain.audit.models import AuditEntry
+from app.domain.catalog.importing.cells import safe_cell
+from app.domain.catalog.importing.records import ImportPart
 from app.domain.catalog.models import Product, StockMovement
 from app.domain.delivery.actions import serve_area
 from app.domain.delivery.models import DeliveryArea
 from app.domain.payments.reviews import open_review
 from app.ids import new_id
-from app.web.backoffice.importing import safe_cell
 from tests.builders import make_variant
 from tests.web.backoffice.conftest import Desk
 
@@ -96,7 +97,9 @@ def test_a_fee_is_changed_in_place_undone_and_written_down(session: Session, own
     owner.undo(said)
     session.expire_all()
     assert terms.fee_cents == 250_00
-    changes = session.scalars(select(AuditEntry.detail).where(AuditEntry.action == "fee.changed"))
+    changes = session.scalars(
+        select(AuditEntry.detail).where(AuditEntry.action == "fee.changed").order_by(AuditEntry.seq)
+    )
     assert [(d["before"], d["after"]) for d in changes] == [(250_00, 200_00), (200_00, 250_00)]
 
 
@@ -181,8 +184,11 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(
     assert session.scalars(select(Product)).first() is None
 
 
-def test_a_lost_upload_is_explained(owner: Desk) -> None:
-    answer = owner.get("/dash/<store>/import/file/" + "0" * 32)
+def test_a_lost_upload_is_explained(session: Session, owner: Desk) -> None:
+    where = upload(owner, SHEET)
+    session.execute(delete(ImportPart).where(ImportPart.store_id == owner.store.id))
+    session.commit()
+    answer = owner.get(where)
 
     assert answer.status_code == 422
     assert "Nothing was changed" in answer.text

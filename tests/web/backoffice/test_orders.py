@@ -24,6 +24,8 @@ from app.domain.stores.models import Store
 from app.ids import new_reference
 from tests.builders import attempt_of, make_cart, make_order, make_variant
 from tests.web.backoffice.conftest import HTMX, Desk
+from tests.web.backoffice.locks import PIN, go_on, set_pin
+from tests.web.backoffice.test_signing_in import new_phone
 
 SignIn = Callable[..., Desk]
 BOARD = "/staff/<store>/orders/"
@@ -197,8 +199,10 @@ def test_one_click_lists_who_did_what_to_a_paid_order(session: Session, owner: D
 
 
 def test_cancelling_a_paid_order_returns_goods_and_owes_the_money(
-    session: Session, owner: Desk
+    session: Session, sign_in: SignIn
 ) -> None:
+    owner = sign_in("owner", phone=new_phone())
+    set_pin(session, owner)
     variant = make_variant(session, stock=4)
     order = paid_order(session, cart=make_cart(session, variant, quantity=3))
     session.refresh(variant)
@@ -225,7 +229,8 @@ def test_cancelling_a_paid_order_returns_goods_and_owes_the_money(
     page = owner.read(address(order))
     assert "is owed back to the customer" in page
 
-    owner.press(page, f"reviews/{item.id}", {"action": "refunded"})
+    asked = owner.press(page, f"reviews/{item.id}", {"action": "refunded"})
+    go_on(owner, asked.text, {"confirm_pin": PIN})
     session.expire_all()
     assert (item.status, item.resolution, item.resolved_by) == ("resolved", "refunded", owner.name)
     assert "Nothing is owed either way" in owner.read(address(order))
