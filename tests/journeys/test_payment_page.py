@@ -338,7 +338,7 @@ def test_words_are_true_while_nobody_knows(
                 "found", pays | {"callback": "never", "after_s": 8}, "0", ("on_phone", "checking")
             ),
             Ending("late", pays | late | {"after_s": 0.5}, "0", ("on_phone", "unreachable")),
-            Ending("lost", lost | {"c2b": "none"}, "", ("sending", "checking")),
+            Ending("lost", lost | {"c2b": "none"}, "", ("checking",)),
             Ending(
                 "slow to confirm",
                 pays | {"query": "pending_4999", "query_times": 6},
