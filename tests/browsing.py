@@ -17,6 +17,26 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 PHONE_SCREEN = {"width": 360, "height": 740}
 expect.set_options(timeout=15_000)  # a busy machine is no broken page
 
+# Remembers each answer that the page has finished showing: when it was asked for and when it came.
+# An answer that came but is not shown yet says nothing about the words a person sees.
+HEAR_POLLS = """(() => {
+  window.heard = [];
+  const begun = new Map();
+  const of = (event) => event.detail.ctx;
+  document.addEventListener("htmx:before:request", (event) =>
+    begun.set(of(event), { asked: performance.now() }));
+  document.addEventListener("htmx:after:request", (event) => {
+    const poll = begun.get(of(event));
+    if (poll) poll.answered = performance.now();
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    const poll = begun.get(of(event));
+    begun.delete(of(event));
+    const isOfThisOrder = /\\/o\\/[0-9a-f]+\\/pay/.test(of(event).request.action);
+    if (poll && poll.answered && isOfThisOrder) window.heard.push(poll);
+  });
+})()"""
+
 # What a person sees, and when the page last heard from the server (seconds of the wall clock).
 READ_PANEL = """() => {
   const panel = document.getElementById("payment");
@@ -24,7 +44,10 @@ READ_PANEL = """() => {
   const origin = Date.now() - performance.now();
   const polls = performance.getEntriesByType("resource")
     .filter((entry) => /\\/o\\/[0-9a-f]+\\/(payment|pay)/.test(entry.name));
-  const last = polls[polls.length - 1] || performance.getEntriesByType("navigation")[0];
+  if (polls.length && !window.heard) throw new Error("this browser does not hear_polls");
+  const visit = performance.getEntriesByType("navigation")[0];
+  const last = (window.heard || []).at(-1)
+    || { asked: visit.startTime, answered: visit.responseEnd || visit.startTime };
   const open = (element) => element.getAttribute("aria-disabled") !== "true" && !element.disabled;
   const words = (element) => element.innerText.trim();
   const seconds = document.getElementById("seconds");
@@ -40,8 +63,8 @@ READ_PANEL = """() => {
     polling: Number((panel.getAttribute("hx-trigger") || "").replace(/\\D/g, "")),
     polls: polls.length,
     now: Date.now() / 1000,
-    asked: (origin + last.startTime) / 1000,
-    answered: (origin + (last.responseEnd || last.startTime)) / 1000,
+    asked: (origin + last.asked) / 1000,
+    answered: (origin + last.answered) / 1000,
   };
 }"""
 
@@ -75,8 +98,14 @@ class Seen:
     answered: float
 
 
+def hear_polls(context: BrowserContext) -> BrowserContext:
+    """Have every page of this browser remember which answers it has shown, for read_panel."""
+    context.add_init_script(HEAR_POLLS)
+    return context
+
+
 def read_panel(page: Page) -> Seen:
-    """Read the panel, its words on one line."""
+    """Read the panel, its words on one line. A browser with scripts must hear_polls."""
     found = page.evaluate(READ_PANEL)
     for name in ("words", "title"):
         found[name] = plain(found[name])

@@ -38,6 +38,7 @@ from local.postgres import Postgres
 from local.roles import create_roles
 from local.stack import Stack
 from local.valkey import Valkey
+from tests.browsing import hear_polls
 from tests.world import World
 
 pytest_plugins = ["tests.rows_plugin"]
@@ -328,5 +329,5 @@ def page(chromium: Browser) -> Iterator[Page]:
     """A shopper's phone: 360×740, a new profile."""
     context = chromium.new_context(viewport={"width": 360, "height": 740}, locale="en-KE")
     context.set_default_timeout(10_000)
-    yield context.new_page()
+    yield hear_polls(context).new_page()
     context.close()

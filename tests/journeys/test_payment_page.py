@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bench.selfcheck import Report
-from tests.browsing import Historian, Seen, Truth, address, plain, read_panel
+from tests.browsing import Historian, Seen, Truth, address, hear_polls, plain, read_panel
 from tests.world import Purchase, Shop, World, wait_for
 
 pytestmark = pytest.mark.browser
@@ -114,7 +114,7 @@ def shop(world: World) -> Shop:
 def screens(chromium: Browser) -> Iterator[tuple[BrowserContext, BrowserContext]]:
     """A phone with scripts and a phone without."""
     screen = {"width": 360, "height": 740}
-    with_script = chromium.new_context(viewport=screen, locale="en-KE")
+    with_script = hear_polls(chromium.new_context(viewport=screen, locale="en-KE"))
     without = chromium.new_context(viewport=screen, locale="en-KE", java_script_enabled=False)
     yield with_script, without
     with_script.close()

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
+from app.clock import utcnow
 from app.domain.catalog.actions import NewVariant
 from app.domain.catalog.models import Product, ProductImage
 from app.domain.media.actions import add_photo, make_photo
@@ -104,8 +106,10 @@ def test_several_files_in_one_plain_form_each_with_its_own_answer(
 def test_the_list_is_asked_for_alone_and_unchanged_is_304(
     owner: Desk, path: str, three: list[ProductImage]
 ) -> None:
-    first = owner.get(path + "list")
-    again = owner.get(path + "list", headers={"If-None-Match": first.headers["ETag"]})
+    with time_machine.travel(utcnow(), tick=False) as clock:
+        first = owner.get(path + "list")
+        clock.shift(2)  # the next question, two seconds later
+        again = owner.get(path + "list", headers={"If-None-Match": first.headers["ETag"]})
 
     assert first.text.lstrip().startswith("<div")
     assert again.status_code == 304
