@@ -21,6 +21,7 @@ ENV PATH=/opt/dukani/bin:/usr/local/bin:/usr/bin:/bin \
     APP_ENV=production \
     MEDIA_DIR=/srv/media
 RUN /opt/dukani/bin/python -c "from app.web.assets import build; build()" \
+ && /opt/dukani/bin/python -c "from app.i18n import build; build()" \
  && /opt/dukani/bin/python -m compileall -q app tasks config.py wsgi.py
 USER 10001:10001
 EXPOSE 8000

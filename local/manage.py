@@ -23,6 +23,10 @@ SHORTHAND = {"shell": ("store", "shell")}
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit status, or 1 when it could not be started."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0] == "translations":
+        from local.translations import main as translations
+
+        return translations(words[1:])  # of the checkout alone: no server, no settings
     if os.environ.get("APP_ENV") == "production":
         return _flask(words, os.environ)
     try:

@@ -14,6 +14,7 @@ from app.domain.catalog.importing.limits import PICTURE_BYTES
 from app.domain.catalog.importing.pictures import PictureNotFetched, bring_pictures
 from app.domain.catalog.importing.running import go_on
 from app.domain.catalog.importing.undoing import go_on_taking_back
+from app.i18n import DEFAULT_LOCALE, using_locale
 from app.i18n import gettext as _
 from app.jobs import Topic
 from app.providers.web_files import NotAllowed, NotGiven, WebFiles
@@ -26,10 +27,11 @@ REST_SECONDS = 0.1
 
 
 @handles(Topic.GO_ON_WITH_IMPORT, external=True)
-def go_on_with_import(session: Session, import_id: str) -> None:
-    """Bring the next products of a file in."""
+def go_on_with_import(session: Session, import_id: str, language: str = DEFAULT_LOCALE) -> None:
+    """Bring the next products of a file in; what is noted of it is in this language."""
     os.nice(POLITENESS)
-    go_on(session, UUID(import_id), rest=lambda: sleep(REST_SECONDS))
+    with using_locale(language):
+        go_on(session, UUID(import_id), rest=lambda: sleep(REST_SECONDS))
 
 
 @handles(Topic.TAKE_IMPORT_BACK, external=True)
@@ -40,7 +42,7 @@ def take_import_back(session: Session, import_id: str) -> None:
 
 
 @handles(Topic.FETCH_IMPORT_PICTURES, external=True)
-def fetch_import_pictures(session: Session, import_id: str) -> None:
+def fetch_import_pictures(session: Session, import_id: str, language: str = DEFAULT_LOCALE) -> None:
     """Bring the next pictures that a file named."""
     os.nice(POLITENESS)
     settings = current_app.config["SETTINGS"]
@@ -61,11 +63,12 @@ def fetch_import_pictures(session: Session, import_id: str) -> None:
             ) from no
         except NotGiven as no:
             raise PictureNotFetched(
-                _("The address gave no picture (%(why)s).", why=str(no))
+                _("The address gave no picture (%(why)s).", why=_(str(no)))
             ) from no
 
     try:
-        bring_pictures(session, UUID(import_id), fetch)
+        with using_locale(language):
+            bring_pictures(session, UUID(import_id), fetch)
     finally:
         files.close()
 

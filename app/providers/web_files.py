@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from app.i18n import gettext_noop
 from app.providers.http import tls_context
 
 REDIRECTS: Final = 3
@@ -72,7 +73,7 @@ class WebFiles:
                 return self._body(response, end)
             finally:
                 response.close()
-        raise NotGiven("too many redirects")
+        raise NotGiven(gettext_noop("too many redirects"))
 
     def _body(self, response: httpx.Response, end: float) -> bytes:
         body = bytearray()
@@ -80,9 +81,9 @@ class WebFiles:
             for chunk in response.iter_bytes(64 * 1024):
                 body += chunk
                 if len(body) > self.most_bytes:
-                    raise NotGiven("too large")
+                    raise NotGiven(gettext_noop("too large"))
                 if monotonic() > end:
-                    raise NotGiven("too slow")
+                    raise NotGiven(gettext_noop("too slow"))
         except httpx.HTTPError as error:
             raise NotGiven(type(error).__name__) from error
         return bytes(body)
@@ -120,7 +121,7 @@ class WebFiles:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
-            raise NotGiven("no such host") from error
+            raise NotGiven(gettext_noop("no such host")) from error
         addresses = [str(entry[4][0]) for entry in found]
         if f"{host}:{port}" in self.allowed:
             return addresses[0]

@@ -6,13 +6,17 @@ from urllib.parse import quote
 
 from flask import Flask, Response, abort, current_app, g, make_response, render_template, request
 from sqlalchemy import text
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from app.db.engine import db, looking_up
 from app.db.tenancy import current_store
 from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
-from app.i18n import set_locale
+from app.i18n import DEFAULT_LOCALE, LOCALES, set_locale
 
+LANGUAGE_COOKIE = "__Host-lang"
+LANGUAGE_SECONDS = 365 * 86_400
 UNKNOWN_HOST = "Misdirected request: no shop lives at this address.\n"
 _RESOLVE = text("SELECT store_id, content_version FROM app.resolve_host(:host)")
 
@@ -76,10 +80,40 @@ def platform_only() -> None:
         abort(404)
 
 
+def requested_language(query_lang: str, cookie: str, accept_language: str) -> str:
+    """The language of an answer, one of LOCALES: host, path and this are what a page depends on.
+
+    An address that names a language (``?lang=sw``) is in that language for everybody; else the
+    person's own choice counts, which a cookie keeps; else what the browser asks for; else English.
+    A language we lack is as if it were not said.
+    """
+    for chosen in (query_lang, cookie):
+        if chosen in LOCALES:
+            return chosen
+    # Not best_match(): it takes "sw;q=0.5" before "en-KE", which no Kenyan browser means.
+    wanted = parse_accept_header(accept_language, LanguageAccept)
+    plain = (tag.partition("-")[0].lower() for tag, quality in wanted if quality > 0)
+    return next((language for language in plain if language in LOCALES), DEFAULT_LOCALE)
+
+
 def choose_language() -> None:
-    """The shopper's choice in a cookie, else what the browser asks for, else English."""
-    chosen = request.cookies.get("__Host-lang", "")
-    set_locale(chosen or request.accept_languages.best_match(["en", "sw"], "en") or "en")
+    """Speak the language that was asked for. Only a shop's addresses can name one."""
+    named = "" if is_platform_host() else request.args.get("lang", "")
+    accepted = request.headers.get("Accept-Language", "")
+    set_locale(requested_language(named, request.cookies.get(LANGUAGE_COOKIE, ""), accepted))
+
+
+def remember_language(response: Response, locale: str) -> Response:
+    """Keep the person's choice in this browser, for a year. It is no secret and tracks nobody."""
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        locale,
+        max_age=LANGUAGE_SECONDS,
+        secure=True,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
 
 
 # A load balancer asks these inside the network, where nothing is encrypted.

@@ -8,7 +8,7 @@ from babel.dates import format_datetime
 from flask import Flask
 
 from app.clock import NAIROBI, nairobi, utcnow
-from app.i18n import current_locale, gettext, ngettext
+from app.i18n import build, current_locale, gettext, ngettext
 from app.ids import new_token
 from app.money import format_kes
 from app.phones import masked, national
@@ -16,6 +16,7 @@ from app.phones import masked, national
 
 def add_words(app: Flask) -> None:
     """Register filters, globals and the translation functions."""
+    build()
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = True

@@ -10,6 +10,7 @@ from babel.dates import format_date
 
 from app.clock import at_nairobi, business_day, nairobi
 from app.i18n import current_locale, gettext, pgettext
+from app.money import NO_BREAK_SPACE
 
 DAYS_IN_WEEK = 7
 LOOK_AHEAD_DAYS = 60
@@ -140,6 +141,16 @@ def time_words(clock_time: time) -> str:
     if clock_time.hour >= 19:
         return pgettext("night", "%(hour)s pm", **values)
     return pgettext("after midnight", "%(hour)s am", **values)
+
+
+def minutes_words(minutes: int) -> str:
+    """``45 min``, ``1 h 10 min``, ``3 h``; never broken over two lines."""
+    hours, rest = divmod(minutes, 60)
+    parts = [
+        gettext("%(n)s h", n=hours) if hours else "",
+        gettext("%(n)s min", n=rest) if rest or not hours else "",
+    ]
+    return " ".join(filter(None, parts)).replace(" ", NO_BREAK_SPACE)
 
 
 def _promise(day: date, by: time) -> Promise:

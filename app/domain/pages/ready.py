@@ -237,7 +237,7 @@ def _wasiliana(facts: Facts) -> Made:
         _text(f"Kuwasiliana na {facts.name}, {_fikia(facts)}."),
         _call("Tupigie simu"),
         _chat("Tuandikie kwa WhatsApp", "Habari, nina swali."),
-        _text("Kama ni kuhusu oda, tafadhali taja nambari ya oda. Ipo kwenye ukurasa wa oda na",
+        _text("Kama ni kuhusu oda, tafadhali taja namba ya oda. Ipo kwenye ukurasa wa oda na",
               "kwenye ujumbe tuliokutumia."),
     ]  # fmt: skip
 
@@ -246,7 +246,7 @@ def _kurudisha(facts: Facts) -> Made:
     title = _SWAHILI_TITLES["returns"]
     money = [
         _heading("Pesa zako"),
-        _text("Bidhaa ikisharudi kwetu ikiwa sawa, pesa zinarudishwa kwa nambari ya simu iliyolipa,",
+        _text("Bidhaa ikisharudi kwetu ikiwa sawa, pesa zinarudishwa kwa namba ya simu iliyolipa,",
               "ndani ya siku tatu za kazi."),
     ]  # fmt: skip
     if not facts.return_days:
@@ -261,10 +261,10 @@ def _kurudisha(facts: Facts) -> Made:
         _text(f"Unaweza kurudisha ulichonunua ndani ya {days} tangu ulipokipokea."),
         _list(
             "Hakijatumika, na kiko kwenye kisanduku au mfuko wake.",
-            "Una nambari ya oda au risiti tuliyotuma kwa simu yako.",
+            "Una namba ya oda au risiti tuliyotuma kwa simu yako.",
         ),
         _heading("Jinsi ya kurudisha"),
-        _text(f"Kwanza {_fikia(facts)}, ukiwa na nambari ya oda. Tutakubaliana jinsi kitakavyorudi.",
+        _text(f"Kwanza {_fikia(facts)}, ukiwa na namba ya oda. Tutakubaliana jinsi kitakavyorudi.",
               "Kama kilikuja kimeharibika au si chenyewe, gharama ya kurudisha ni yetu."),
         *money,
         _heading("Visivyorudishwa"),
@@ -275,10 +275,10 @@ def _kurudisha(facts: Facts) -> Made:
 
 def _uletaji(facts: Facts) -> Made:
     return _SWAHILI_TITLES["delivery"], [
-        _text("Mwendesha pikipiki atakuletea oda yako. Chagua eneo lako uone ada na muda: vyote",
+        _text("Mletaji atakuletea oda yako. Chagua eneo lako uone ada na muda: vyote",
               "huonyeshwa kabla ya kulipa, na haviongezeki baadaye."),
         _list(
-            "Atapigia nambari uliyoagizia, kwa hivyo tafadhali iwe hewani.",
+            "Atapigia namba uliyoagizia, kwa hivyo tafadhali iwe hewani.",
             "Angalia bidhaa kabla hajaondoka.",
             "Unaweza kulipa oda ikifika." if facts.has_pay_on_delivery else "",
             f"Unaweza pia kuchukua {facts.place}, bila malipo ya kuletewa."
@@ -300,16 +300,16 @@ def _dhamana(facts: Facts) -> Made:
             "Tunza risiti tuliyotuma kwa simu yako: ndiyo uthibitisho wako.",
             "Tunaitengeneza au kukupa nyingine kama hiyo; isipowezekana, pesa zako.",
         ),
-        _text(f"Kuitumia, {_fikia(facts)}, ukiwa na nambari ya oda."),
+        _text(f"Kuitumia, {_fikia(facts)}, ukiwa na namba ya oda."),
     ]  # fmt: skip
 
 
 def _faragha(facts: Facts) -> Made:
     return _SWAHILI_TITLES["privacy"], [
-        _text(f"{facts.name} huhifadhi tu kinachohitajika kwa oda: nambari yako ya simu, jina lako",
+        _text(f"{facts.name} huhifadhi tu kinachohitajika kwa oda: namba yako ya simu, jina lako",
               "ukilitoa, mahali pa kuleta, na ulichonunua na kulipia."),
         _list(
-            "Wafanyakazi wetu na mwendesha pikipiki huviona ili kuhudumia oda. Hatumuuzii mtu.",
+            "Wafanyakazi wetu na mletaji huviona ili kuhudumia oda. Hatumuuzii mtu.",
             "Hatuoni kamwe PIN yako ya M-Pesa.",
             "Tunakutumia ujumbe kuhusu oda yako; matangazo ikiwa tu umekubali.",
             "Tunahifadhi kumbukumbu za mauzo kwa muda ambao sheria ya kodi inataka.",

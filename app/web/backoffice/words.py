@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from babel.dates import format_date
+
 from app.clock import nairobi, utcnow
+from app.domain.delivery.promises import minutes_words
+from app.domain.insights.cards import weekday_short
 from app.domain.messaging.models import Message
 from app.domain.orders.models import Order, OrderEvent
 from app.domain.orders.queries import area_name, due_cents, is_at_risk
@@ -12,8 +16,8 @@ from app.domain.orders.states import TO_PACK, OrderStatus
 from app.domain.payments.actions import ACTIONS
 from app.domain.payments.models import ReviewItem
 from app.domain.people.roles import ROLE_WORDS
+from app.i18n import current_locale, gettext_lazy, ngettext
 from app.i18n import gettext as _
-from app.i18n import gettext_lazy, ngettext
 from app.web.backoffice.review_words import item_actions, item_words
 
 COLUMN_WORDS = {
@@ -65,7 +69,8 @@ def clock_seconds(instant: datetime | None) -> str:
 def day(instant: datetime) -> str:
     """``Fri 20 Nov`` in Nairobi."""
     local = nairobi(instant)
-    return f"{local:%a}{NBSP}{local.day}{NBSP}{local:%b}"
+    date = format_date(local, "d MMM", locale=current_locale())
+    return f"{weekday_short(local)} {date}".replace(" ", NBSP)
 
 
 def moment(instant: datetime | None, now: datetime | None = None) -> str:
@@ -80,13 +85,10 @@ def lasted(span: timedelta) -> str:
     """``23 s``, ``45 min``, ``1 h 10 min``, ``2 days``."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 60:
-        return f"{seconds}{NBSP}s"
-    minutes = seconds // 60
-    if minutes < 60:
-        return f"{minutes}{NBSP}min"
-    hours, minutes = divmod(minutes, 60)
+        return _("%(n)s s", n=seconds).replace(" ", NBSP)
+    hours = seconds // 3600
     if hours < 24:
-        return f"{hours}{NBSP}h" + (f"{NBSP}{minutes}{NBSP}min" if minutes else "")
+        return minutes_words(seconds // 60)
     return ngettext("%(n)s day", "%(n)s days", hours // 24).replace(" ", NBSP)
 
 

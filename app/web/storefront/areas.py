@@ -10,20 +10,18 @@ from flask.typing import ResponseReturnValue
 from app.addresses import store_url
 from app.clock import business_day, utcnow
 from app.db.engine import db
-from app.domain.delivery.promises import time_words
+from app.domain.delivery.promises import minutes_words, time_words
 from app.domain.insights.cards import weekday_name
 from app.domain.seo.area_pages import AreaPage, area_list, get_area_page
 from app.domain.seo.structured import breadcrumb_data
 from app.i18n import current_locale, ngettext
 from app.i18n import gettext as _
-from app.money import NO_BREAK_SPACE, format_kes
+from app.money import format_kes
 from app.web.storefront.seo import base_url
 from app.web.tenancy import open_store
 
 bp = Blueprint("areas", __name__, url_prefix="/areas")
 bp.before_request(open_store)
-
-MINUTES_IN_HOUR = 60
 
 
 @bp.get("")
@@ -112,10 +110,3 @@ def description(page: AreaPage) -> str:
             ),
         ]
     )
-
-
-def minutes_words(minutes: int) -> str:
-    """``45 min``, ``1 h 10 min``; never broken over two lines."""
-    hours, rest = divmod(minutes, MINUTES_IN_HOUR)
-    parts = [f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else ""]
-    return " ".join(filter(None, parts)).replace(" ", NO_BREAK_SPACE)

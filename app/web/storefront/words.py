@@ -14,11 +14,12 @@ from flask import g
 from app.clock import nairobi, utcnow
 from app.domain.catalog.models import LOW_STOCK, Variant
 from app.domain.catalog.queries import Picture
+from app.domain.delivery.promises import time_words
 from app.domain.delivery.queries import WEEKDAYS, FeePreview
 from app.domain.stores.models import Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
-from app.money import format_kes
+from app.money import NO_BREAK_SPACE, format_kes
 
 
 @dataclass(frozen=True)
@@ -187,10 +188,8 @@ def day_words(day: date, today: date) -> str:
 
 
 def clock_words(clock: time) -> str:
-    """``7 pm``, ``7:30 am``. The no-break space keeps the two together."""
-    hour = clock.hour % 12 or 12
-    minutes = f":{clock.minute:02d}" if clock.minute else ""
-    return f"{hour}{minutes}\N{NO-BREAK SPACE}{'pm' if clock.hour >= 12 else 'am'}"
+    """``7 pm``, ``7:30 am``, in Swahili ``saa 1 usiku``. No-break spaces keep it together."""
+    return time_words(clock).replace(" ", NO_BREAK_SPACE)
 
 
 def _span(hours: Any) -> tuple[time, time] | None:

@@ -38,6 +38,7 @@ from app.domain.media.making import FORMATS, WIDTHS
 from app.domain.media.pictures import file_name
 from app.domain.media.storage import fetch as fetch_file
 from app.domain.media.storage import keep, open_bucket, place_for
+from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.ids import new_id, new_token
 from app.jobs import Topic, ask_for
@@ -108,6 +109,7 @@ def bring_pictures(
                     Topic.FETCH_IMPORT_PICTURES,
                     key=f"{import_id}:{new_id()}",
                     import_id=str(import_id),
+                    language=current_locale(),
                 )
                 session.commit()
                 return True

@@ -35,6 +35,7 @@ from app.domain.catalog.importing.records import (
     upload_of,
 )
 from app.domain.errors import DomainError
+from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.ids import new_id
 from app.jobs import Topic, ask_for
@@ -213,6 +214,7 @@ def _finish(session: Session, kept: CatalogueImport, file: CatalogueFile) -> Non
             Topic.FETCH_IMPORT_PICTURES,
             key=f"{kept.id}:pictures",
             import_id=str(kept.id),
+            language=current_locale(),
         )
     audit_import(session, counts, file, kept.actor)
 
@@ -247,6 +249,7 @@ def _ask_to_go_on(session: Session, kept: CatalogueImport) -> None:
         # The place in the file and a new id: a link that was killed late must not block the next.
         key=f"{kept.id}:{kept.position}:{new_id()}",
         import_id=str(kept.id),
+        language=current_locale(),  # the report speaks as whoever began it
     )
 
 
