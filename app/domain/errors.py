@@ -48,6 +48,15 @@ class BelowMinimumOrder(DomainError):
         )
 
 
+class WayNotOffered(DomainError):
+    """The shop has closed this way to pay since the page was opened."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("The shop does not take M-Pesa now. Nothing was ordered: choose how to pay below.")
+        )
+
+
 class AreaNotServed(DomainError):
     """The store does not deliver to this area, or no area was chosen."""
 

@@ -263,6 +263,8 @@ _CARDS = """
    WHERE p.store_id = app.store_id() AND p.status = 'active'
 """
 
+_CARDS_OF = text(f"SELECT card FROM ({_CARDS} AND p.slug = ANY(CAST(:slugs AS text[]))) AS cards")
+
 _HOME = text(
     f"""
 WITH cards AS MATERIALIZED ({_CARDS}),
@@ -534,6 +536,12 @@ def product_page(session: Session, slug: str, *, with_drafts: bool = False) -> P
         cheapest_fee_cents=row["cheapest_fee_cents"],
         trust=Trust.from_json(row["trust"]),
     )
+
+
+def cards_of(session: Session, slugs: list[str]) -> list[Card]:
+    """The cards of these products in this order; what is not on sale is left out."""
+    rows = session.scalars(_CARDS_OF, {"slugs": slugs}).all()
+    return sorted(_cards(list(rows)), key=lambda card: slugs.index(card.slug))
 
 
 def find_moved(session: Session, slug: str) -> str | None:

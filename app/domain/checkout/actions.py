@@ -22,7 +22,9 @@ from app.domain.cart.actions import take_out_ordered
 from app.domain.cart.models import Cart, CartLine
 from app.domain.catalog.models import Variant
 from app.domain.checkout.keys import claim_key, finish_key
-from app.domain.customers.actions import find_or_add_customer
+from app.domain.customers.actions import find_or_add_customer, remember_customer
+from app.domain.customers.models import Customer
+from app.domain.customers.queries import placed_as
 from app.domain.delivery import actions as delivery
 from app.domain.delivery.models import DeliveryQuote
 from app.domain.delivery.promises import Promise, promise_words
@@ -36,6 +38,7 @@ from app.domain.errors import (
     PriceChanged,
     PromptStillAlive,
     StorePaused,
+    WayNotOffered,
 )
 from app.domain.messaging.actions import tell_customer
 from app.domain.orders import stock
@@ -96,9 +99,13 @@ NAME_LENGTH = 80
 
 @dataclass(frozen=True, kw_only=True)
 class CheckoutForm:
-    """What the shopper typed and what the page showed. Nothing priced in it is believed."""
+    """What the shopper typed and what the page showed. Nothing priced in it is believed.
+
+    ``customer_id`` is who pays with one of their own numbers, proved in this browser.
+    """
 
     phone: str
+    customer_id: UUID | None = None
     area: str = ""
     landmark: str = ""
     name: str = ""
@@ -196,7 +203,8 @@ def place_order(
     that a refresh or a second tab makes no second order.
 
     Raises EmptyCart, FieldProblem, AreaNotServed, BelowMinimumOrder, OutOfStock,
-    PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused. The caller rolls back.
+    PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused, WayNotOffered.
+    The caller rolls back.
     """
     order_id = new_id()
     replay = claim_key(session, key, form.fingerprint(cart_id), leads_to=str(order_id))
@@ -233,14 +241,10 @@ def place_order(
             ],
         )
     landmark = form.landmark.strip()[:LANDMARK_LENGTH]
-    customer = find_or_add_customer(
-        session,
-        phone=phone,
-        name=form.name.strip()[:NAME_LENGTH],
-        area=area_slug,
-        landmark=landmark,
-    )
+    customer = _customer(session, form, phone=phone, area=area_slug, landmark=landmark)
     by_mpesa = not (form.pay_on_delivery and store.accepts_pay_on_delivery)
+    if by_mpesa and not store.accepts_mpesa:
+        raise WayNotOffered
     token = new_token()
     order = Order(
         id=order_id,
@@ -248,6 +252,7 @@ def place_order(
         token_hash=token_hash(token),
         token_sealed=vault().seal(token, store_id=bound_store(), column="orders.token"),
         customer_id=customer.id,
+        placed_as=placed_as(session, customer, phone),
         cart_id=cart.id,
         status=OrderStatus.PENDING_PAYMENT if by_mpesa else OrderStatus.ACCEPTED,
         payment_method="mpesa" if by_mpesa else "on_delivery",
@@ -333,6 +338,15 @@ def release_hold(session: Session, order_id: UUID) -> float | None:
 
 
 # -- steps ------------------------------------------------------------------------------
+
+
+def _customer(
+    session: Session, form: CheckoutForm, *, phone: str, area: str | None, landmark: str
+) -> Customer:
+    name = form.name.strip()[:NAME_LENGTH]
+    if form.customer_id is not None:
+        return remember_customer(session, form.customer_id, name=name, area=area, landmark=landmark)
+    return find_or_add_customer(session, phone=phone, name=name, area=area, landmark=landmark)
 
 
 def _accept(session: Session, order: Order) -> None:

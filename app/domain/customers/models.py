@@ -13,7 +13,14 @@ from app.vault import vault
 
 
 class Customer(StoreOwned, Base):
+    """One profile, one number. A person who merged two has one that counts; the other points to it."""
+
     __tablename__ = "customers"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "merged_into"], ["app.customers.store_id", "app.customers.id"]
+        ),
+    )
 
     phone_sealed: Mapped[bytes]
     phone_lookup: Mapped[bytes]
@@ -23,6 +30,8 @@ class Customer(StoreOwned, Base):
     last_landmark: Mapped[str] = mapped_column(default="")
     verified_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    merged_into: Mapped[UUID | None]  # the profile of the same person that this one is part of
+    merged_at: Mapped[datetime | None]
 
     @property
     def phone(self) -> str:
@@ -44,3 +53,52 @@ class ShopperSession(StoreOwned, Base):
     expires_at: Mapped[datetime]
 
     customer: Mapped[Customer] = relationship(viewonly=True)
+
+
+class SavedNumber(StoreOwned, Base):
+    """A number that a customer may pay with, beside the one of their profile."""
+
+    __tablename__ = "saved_numbers"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]
+        ),
+    )
+
+    customer_id: Mapped[UUID]
+    phone_sealed: Mapped[bytes]
+    phone_lookup: Mapped[bytes]
+    label: Mapped[str] = mapped_column(default="")
+    is_default: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def phone(self) -> str:
+        """E.164, opened from its seal. Mask it before showing it."""
+        return vault().open(self.phone_sealed, store_id=self.store_id, column="saved_numbers.phone")
+
+
+class ProvenNumber(StoreOwned, Base):
+    """A number that was proved by a code in one signed-in browser."""
+
+    __tablename__ = "proven_numbers"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "session_id"], ["app.shopper_sessions.store_id", "app.shopper_sessions.id"]
+        ),
+    )
+
+    session_id: Mapped[UUID]
+    phone_lookup: Mapped[bytes]
+    proven_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class KeptApart(StoreOwned, Base):
+    """Two profiles that somebody looked at and said: two people. ``one_id`` is the smaller id."""
+
+    __tablename__ = "kept_apart"
+
+    one_id: Mapped[UUID]
+    other_id: Mapped[UUID]
+    actor: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -120,6 +120,29 @@ def send_code(session: Session, *, phone: str, code: str, language: str = "en") 
     )
 
 
+def forget_codes_sent(session: Session, phone_lookup: bytes) -> None:
+    """Blank the messages that carried codes to a number: the row stays, whose it was does not.
+
+    What still waits to be sent is left alone. Does not commit.
+    """
+    store_id = bound_store()
+    session.execute(
+        update(Message)
+        .where(
+            Message.store_id == store_id,
+            Message.kind == "otp",
+            Message.recipient_hash == phone_lookup,
+            Message.status.not_in(("queued", "sending")),
+        )
+        .values(
+            recipient_sealed=vault().seal("", store_id=store_id, column="messages.recipient"),
+            recipient_hash=b"",
+            body_sealed=vault().seal("", store_id=store_id, column="messages.body"),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
 def queue_message(
     session: Session,
     kind: str,

@@ -22,6 +22,9 @@ class Order(StoreOwned, Base):
         ForeignKeyConstraint(
             ["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]
         ),
+        ForeignKeyConstraint(
+            ["store_id", "placed_as"], ["app.customers.store_id", "app.customers.id"]
+        ),
         ForeignKeyConstraint(["store_id", "rider_id"], ["app.riders.store_id", "app.riders.id"]),
     )
 
@@ -29,6 +32,7 @@ class Order(StoreOwned, Base):
     token_hash: Mapped[bytes]
     token_sealed: Mapped[bytes]  # staff and messages need the link again
     customer_id: Mapped[UUID]
+    placed_as: Mapped[UUID | None]  # the merged profile whose number was typed
     cart_id: Mapped[UUID | None]
     status: Mapped[OrderStatus]
     payment_method: Mapped[str] = mapped_column(default="mpesa")
@@ -58,7 +62,9 @@ class Order(StoreOwned, Base):
     cancelled_at: Mapped[datetime | None]
 
     lines: Mapped[list[OrderLine]] = relationship(back_populates="order", order_by="OrderLine.n")
-    customer: Mapped[Customer] = relationship(viewonly=True)
+    customer: Mapped[Customer] = relationship(
+        viewonly=True, foreign_keys="[Order.store_id, Order.customer_id]"
+    )
     rider: Mapped[Rider | None] = relationship(viewonly=True)
 
     def move_to(self, status: OrderStatus) -> None:

@@ -306,6 +306,19 @@ def timeline(session: Session, order: Order, *, public_only: bool = False) -> li
     return list(session.scalars(query.order_by(OrderEvent.at.desc(), OrderEvent.id.desc())))
 
 
+def latest_orders_of(session: Session, customer_id: UUID, *, limit: int = 20) -> list[Order]:
+    """What a customer ordered here, the newest first, with its lines."""
+    return list(
+        session.scalars(
+            select(Order)
+            .where(Order.store_id == bound_store(), Order.customer_id == customer_id)
+            .order_by(Order.placed_at.desc(), Order.id.desc())
+            .limit(limit)
+            .options(selectinload(Order.lines))
+        )
+    )
+
+
 def orders_of(session: Session, customer_id: UUID) -> int:
     """How many orders a customer placed here, whatever became of them."""
     return _count(session, Order.customer_id == customer_id)

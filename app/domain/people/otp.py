@@ -124,6 +124,18 @@ def tries_left(session: Session, *, phone: str, purpose: str, browser: str) -> i
     return 0 if tries is None else max(0, MAX_TRIES - tries)
 
 
+def forget_codes(session: Session, phone_lookup: bytes, *, purpose: str) -> None:
+    """Delete a number's codes that are over, and all of this purpose. Does not commit."""
+    is_over = OtpCode.used_at.is_not(None) | (OtpCode.expires_at <= func.now())
+    session.execute(
+        delete(OtpCode).where(
+            OtpCode.store_id == bound_store(),
+            OtpCode.phone_lookup == phone_lookup,
+            is_over | (OtpCode.purpose == purpose),
+        )
+    )
+
+
 def sweep_codes(session: Session) -> int:
     """Delete codes older than a day. Returns how many rows went."""
     removed = session.execute(

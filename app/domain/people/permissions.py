@@ -29,6 +29,8 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "orders.dispatch": _LEADS | {DISPATCHER},
     "orders.deliver": _LEADS | {SALES, DISPATCHER, RIDER},
     "orders.cancel": _LEADS,
+    "customers.see": _LEADS | {SALES, SUPPORT},
+    "customers.merge": _LEADS,
     "run.see": _LEADS | {DISPATCHER, RIDER},
     "phones.reveal": _LEADS | {SALES, DISPATCHER, SUPPORT},
     "money.see": _LEADS | {ACCOUNTANT, SALES, SUPPORT},

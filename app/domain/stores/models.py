@@ -33,7 +33,9 @@ class Store(Base):
     return_days: Mapped[int] = mapped_column(default=7)
     kra_pin: Mapped[str | None]
     is_vat_registered: Mapped[bool] = mapped_column(default=False)
+    accepts_mpesa: Mapped[bool] = mapped_column(default=True)
     accepts_pay_on_delivery: Mapped[bool] = mapped_column(default=False)
+    pay_first: Mapped[str] = mapped_column(default="mpesa")  # which way to pay is offered first
     accepts_pickup: Mapped[bool] = mapped_column(default=True)
     callback_trust_limit_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     licence: Mapped[str] = mapped_column(default="")  # of trade, as the county wrote it
@@ -53,6 +55,12 @@ class Store(Base):
         if self.status == "paused":
             return self.paused_until is not None and self.paused_until <= now
         return self.status == "active"
+
+    @property
+    def ways_to_pay(self) -> list[str]:
+        """The ways that are open, in the order in which they are offered."""
+        ways = ["mpesa"] * self.accepts_mpesa + ["on_delivery"] * self.accepts_pay_on_delivery
+        return sorted(ways, key=lambda way: way != self.pay_first)
 
     @property
     def closed_dates(self) -> frozenset[date]:

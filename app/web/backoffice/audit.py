@@ -63,6 +63,8 @@ _SENTENCES = {
     "order.collected": _("%(code)s handed over at the shop"),
     "order.cancelled": _("%(code)s cancelled: %(reason)s"),
     "phone.revealed": _("%(code)s: the whole phone number was shown"),
+    "customers.merged.changed": _("Two customers made one"),
+    "customers.merged.taken_back": _("Two customers made one: taken apart again"),
     "payment.checked": _("%(code)s: asked M-Pesa again"),
     "payment.settled": _("%(amount)s settled for an order"),
     "review.accept": _("%(amount)s accepted as arrived"),

@@ -36,8 +36,10 @@ from app.web.backoffice.settings_reading import (
     Read,
     hours_of,
     pause_of,
+    paying_of,
     read_hours,
     read_pause,
+    read_paying,
     read_shop,
     read_theme,
     shop_of,
@@ -70,6 +72,12 @@ SHOP = Screen(
     gettext_lazy("Name, place, phones, logo, returns, what M-Pesa shows"),
     "store",
 )
+PAYING = Screen(
+    "paying",
+    gettext_lazy("Ways to pay"),
+    gettext_lazy("M-Pesa, or when it arrives: which are open, and which comes first"),
+    "wallet",
+)
 HOURS = Screen(
     "hours",
     gettext_lazy("Opening hours"),
@@ -88,7 +96,7 @@ PAUSE = Screen(
     gettext_lazy("Shoppers can look but not order, until you are back"),
     "cross",
 )
-SCREENS = (SHOP, HOURS, THEME, PAUSE)
+SCREENS = (SHOP, PAYING, HOURS, THEME, PAUSE)
 
 DENSITY_WORDS = {"roomy": gettext_lazy("Roomy"), "tight": gettext_lazy("Close together")}
 LAYOUT_WORDS = {
@@ -148,6 +156,18 @@ def save_shop() -> ResponseReturnValue:
         except FieldProblem as problem:
             read.wrong[problem.field] = str(problem)
     return _save(SHOP, read)
+
+
+@bp.get("/paying")
+@require_staff("store.see")
+def paying() -> ResponseReturnValue:
+    return _page(PAYING, Read(paying_of(g.store)))
+
+
+@bp.post("/paying")
+@require_staff("store.change")
+def save_paying() -> ResponseReturnValue:
+    return _save(PAYING, read_paying(request.form))
 
 
 @bp.get("/hours")
@@ -284,7 +304,8 @@ def _facts(screen: Screen, read: Read) -> dict[str, Any]:
 def _typed_now(screen: Screen) -> dict[str, Any]:
     if screen is PAUSE:
         return pause_of(g.store, utcnow())
-    return {"shop": shop_of, "hours": hours_of, "theme": theme_of}[screen.key](g.store)
+    forms = {"shop": shop_of, "paying": paying_of, "hours": hours_of, "theme": theme_of}
+    return forms[screen.key](g.store)
 
 
 def _latest_page_change() -> Change | None:

@@ -60,14 +60,13 @@ def shop_of(store: Store) -> dict[str, Any]:
         "kra_pin": store.kra_pin or "",
         "licence": store.licence,
         "is_vat_registered": store.is_vat_registered,
-        "accepts_pay_on_delivery": store.accepts_pay_on_delivery,
         "accepts_pickup": store.accepts_pickup,
     }
 
 
 def read_shop(form: Mapping[str, str]) -> Read:
     texts = {"name": 80, "place": 120, "prompt_name": 40, "licence": 60}
-    switches = ("is_vat_registered", "accepts_pay_on_delivery", "accepts_pickup")
+    switches = ("is_vat_registered", "accepts_pickup")
     read = Read({name: line(form, name, most) for name, most in texts.items()})
     read.typed |= {name: line(form, name, 40) for name in ("phone", "whatsapp", "return_days")}
     read.typed["kra_pin"] = line(form, "kra_pin", 20)
@@ -89,6 +88,33 @@ def read_shop(form: Mapping[str, str]) -> Read:
     if pin and not _KRA_PIN.fullmatch(pin):
         read.wrong["kra_pin"] = _("A KRA PIN has a letter, nine digits and a letter: A001234567B.")
     read.wanted["kra_pin"] = pin or None
+    return read
+
+
+# -- ways to pay --------------------------------------------------------------------------
+
+
+def paying_of(store: Store) -> dict[str, Any]:
+    """The form of the ways to pay as the store's row fills it."""
+    return {
+        "accepts_mpesa": store.accepts_mpesa,
+        "accepts_pay_on_delivery": store.accepts_pay_on_delivery,
+        "pay_first": store.pay_first,
+    }
+
+
+def read_paying(form: Mapping[str, str]) -> Read:
+    """Which ways are open and which comes first; with one open, that one is the first."""
+    typed: dict[str, Any] = {
+        name: form.get(name) == "yes" for name in ("accepts_mpesa", "accepts_pay_on_delivery")
+    }
+    is_later_first = form.get("pay_first") == "on_delivery"
+    typed["pay_first"] = "on_delivery" if is_later_first else "mpesa"
+    read = Read(typed, dict(typed))
+    if not (typed["accepts_mpesa"] or typed["accepts_pay_on_delivery"]):
+        read.wrong["accepts_mpesa"] = _(
+            "Leave one way to pay open. To stop all orders, take a break."
+        )
     return read
 
 

@@ -25,6 +25,7 @@ from app.web.security import origin_checked
 from app.web.shopper import cart_id, remember_cart
 from app.web.storefront.browse import MAX_OPTIONS
 from app.web.storefront.deliver import preview_for_cart
+from app.web.storefront.words import said_before
 from app.web.tenancy import open_store
 
 bp = Blueprint("cart", __name__)
@@ -49,7 +50,8 @@ def cart_link(code: str) -> str:
 @bp.get("/cart")
 def show() -> ResponseReturnValue:
     cart = find_cart(db.session(), cart_id())
-    return render_template("storefront/cart.html", **_panel(cart))
+    note = " ".join(said_before()) or None
+    return render_template("storefront/cart.html", **_panel(cart, note=note))
 
 
 @bp.post("/cart/lines")

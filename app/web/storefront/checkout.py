@@ -14,6 +14,7 @@ from app.domain.cart.models import Cart
 from app.domain.cart.queries import find_cart
 from app.domain.checkout.actions import CheckoutForm, Review, place_order, review
 from app.domain.customers.models import Customer
+from app.domain.customers.numbers import Number, numbers_of
 from app.domain.delivery.areas import UnknownArea, get_area
 from app.domain.delivery.queries import area_name, store_areas
 from app.domain.errors import (
@@ -27,16 +28,18 @@ from app.domain.errors import (
     OutOfStock,
     PriceChanged,
     StorePaused,
+    WayNotOffered,
 )
 from app.domain.onboarding.queries import takes_real_money
 from app.domain.stores.trust import trust_of
 from app.ids import new_token
-from app.phones import InvalidPhone, masked
+from app.phones import InvalidPhone
 from app.web.forms import cents_field
 from app.web.forms import field as text_field
 from app.web.htmx import fragment, wants_fragment
 from app.web.limits import CHECKOUTS, limiter
-from app.web.shopper import cart_id, chosen_area, known_shopper, remember_area
+from app.web.shopper import cart_id, chosen_area, known_shopper, remember_area, shopper_token
+from app.web.storefront.words import said_before
 from app.web.tenancy import open_store
 
 bp = Blueprint("checkout", __name__)
@@ -54,6 +57,7 @@ _STAY = (
     AmountNotPayable,
     AlreadyPaid,
     StorePaused,
+    WayNotOffered,
 )
 
 
@@ -77,7 +81,7 @@ def show() -> ResponseReturnValue:
     cart = find_cart(db.session(), cart_id())
     if cart is None or not cart.lines:
         return redirect("/cart", code=303)
-    shopper = None if request.args.get("change") else known_shopper()
+    shopper = None if request.args.get("change") else _paying_shopper()
     typed = _remembered(cart, shopper)
     answer = _page(cart, typed, shopper)
     db.session.commit()  # the quote that the shown fee is
@@ -90,7 +94,7 @@ def summary() -> ResponseReturnValue:
     cart = find_cart(db.session(), cart_id())
     if cart is None or not cart.lines:
         return redirect("/cart", code=303)
-    shopper = None if request.form.get("change") else known_shopper()
+    shopper = None if request.form.get("change") else _paying_shopper()
     typed = _typed()
     if wants_fragment():
         facts = _facts(cart, typed, shopper)
@@ -111,8 +115,10 @@ def place() -> ResponseReturnValue:
         return redirect("/cart", code=303)
     typed = _typed()
     shopper = None if typed.phone else known_shopper()
+    payer = _payer(shopper)
     form = CheckoutForm(
-        phone=typed.phone or (shopper.phone if shopper else ""),
+        phone=typed.phone or (payer.phone if payer else ""),
+        customer_id=shopper.id if shopper and payer else None,
         area="" if typed.is_pickup else typed.area,
         landmark=typed.landmark,
         name=typed.name,
@@ -141,7 +147,7 @@ def _again(typed: Typed, error: DomainError) -> Response:
     cart = find_cart(db.session(), cart_id())
     if cart is None or not cart.lines:
         return make_response(redirect("/cart", code=303))
-    shopper = known_shopper()
+    shopper = _paying_shopper()
     notices: list[str] = []
     if isinstance(error, FieldProblem):
         typed.wrong[error.field] = str(error)
@@ -167,7 +173,7 @@ def _page(
         "storefront/checkout.html",
         areas=store_areas(db.session()),
         trust=trust_of(db.session()),
-        notices=notices or [],
+        notices=[*(notices or ()), *said_before()],
         is_swap=False,
         **facts,
     )
@@ -188,10 +194,35 @@ def _facts(cart: Cart, typed: Typed, shopper: Customer | None) -> dict[str, Any]
         "review": priced,
         "area_name": "" if typed.is_pickup else _name_of(typed.area),
         "shopper": shopper,
-        "shopper_phone": masked(shopper.phone) if shopper else "",
+        "numbers": _numbers(shopper),
+        "chosen_number": request.form.get("number", ""),
         "pickup": PICKUP,
         "is_test_shop": not takes_real_money(db.session()),
     }
+
+
+def _numbers(shopper: Customer | None) -> list[Number]:
+    """The numbers that this browser may have prompted without typing one, the default first."""
+    if shopper is None:
+        return []
+    if "numbers" not in g:  # asked for once a page
+        known = numbers_of(db.session(), shopper, shopper_token())
+        g.numbers = [number for number in known if number.is_proven]
+    numbers: list[Number] = g.numbers
+    return numbers
+
+
+def _paying_shopper() -> Customer | None:
+    """The known shopper, where this browser has proved a number of theirs that can be paid with."""
+    shopper = known_shopper()
+    return shopper if _numbers(shopper) else None
+
+
+def _payer(shopper: Customer | None) -> Number | None:
+    """The number that was tapped, else the first; None when this browser has proved none."""
+    usable = _numbers(shopper)
+    chosen = text_field("number", most=40)
+    return next((number for number in usable if str(number.id) == chosen), next(iter(usable), None))
 
 
 def _typed() -> Typed:

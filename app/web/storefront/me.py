@@ -1,6 +1,8 @@
-"""A shopper proves their phone once, and from then on types nothing."""
+"""A shopper proves their phone once, and from then on types nothing and finds their orders here."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from flask import (
     Blueprint,
@@ -22,10 +24,15 @@ from app.domain.customers.actions import (
     find_or_add_customer,
     start_shopper_session,
 )
+from app.domain.customers.numbers import MOST, numbers_of
+from app.domain.orders.models import Order
+from app.domain.orders.queries import latest_orders_of
+from app.domain.orders.states import OrderStatus
 from app.domain.people.otp import check_code, request_code, tries_left
-from app.i18n import current_locale
+from app.i18n import current_locale, gettext_lazy
 from app.i18n import gettext as _
 from app.phones import InvalidPhone, masked, parse_msisdn
+from app.vault import vault
 from app.web.forms import field
 from app.web.limits import CODES, SIGN_INS, client_address, limiter
 from app.web.shopper import (
@@ -45,18 +52,49 @@ bp.before_request(open_store)
 
 PURPOSE = "shopper"
 PENDING_SECONDS = 600
+S = OrderStatus
+STATUS_WORDS = {
+    S.PENDING_PAYMENT: gettext_lazy("Not paid yet"),
+    S.PAID: gettext_lazy("Being packed"),
+    S.ACCEPTED: gettext_lazy("Being packed"),
+    S.PACKED: gettext_lazy("Packed"),
+    S.DISPATCHED: gettext_lazy("On the way"),
+    S.DELIVERED: gettext_lazy("Delivered"),
+    S.RETURNED: gettext_lazy("Returned"),
+    S.CLOSED: gettext_lazy("Delivered"),
+    S.CANCELLED: gettext_lazy("Cancelled"),
+}
+
+
+@dataclass(frozen=True)
+class Past:
+    """One order of the shopper's, as the list shows it."""
+
+    order: Order
+    token: str  # of its own page
 
 
 @bp.get("")
 def show() -> ResponseReturnValue:
+    return make_response(me_page(next_path=_next_path(request.args.get("next", ""))))
+
+
+def me_page(*, next_path: str = "", wrong: dict[str, str] | None = None, typed: str = "") -> str:
+    """The shopper's own page: their numbers and orders, or the form that proves a phone."""
+    session = db.session()
     shopper = known_shopper()
     return render_template(
         "storefront/me.html",
         shopper=shopper,
-        shopper_phone=masked(shopper.phone) if shopper else "",
-        next_path=_next_path(request.args.get("next", "")),
-        wrong=None,
-        typed="",
+        numbers=numbers_of(session, shopper, shopper_token()) if shopper else [],
+        most=MOST,
+        orders=[Past(order, _token_of(order)) for order in latest_orders_of(session, shopper.id)]
+        if shopper
+        else [],
+        status_words=STATUS_WORDS,
+        next_path=next_path,
+        wrong=wrong or {},
+        typed=typed,
     )
 
 
@@ -70,7 +108,11 @@ def send() -> ResponseReturnValue:
         phone = parse_msisdn(typed)
     except InvalidPhone as error:
         page = render_template(
-            "storefront/me.html", shopper=None, next_path=next_path, wrong=str(error), typed=typed
+            "storefront/me.html",
+            shopper=None,
+            next_path=next_path,
+            wrong={"phone": str(error)},
+            typed=typed,
         )
         return make_response(page, 422)
     browser = browser_secret()
@@ -112,7 +154,7 @@ def verify() -> ResponseReturnValue:
         session, phone=phone, language=current_locale(), is_verified=True
     )
     end_shopper_session(session, shopper_token())
-    token = start_shopper_session(session, customer)
+    token = start_shopper_session(session, customer, phone=phone)
     cart = find_cart(session, cart_id())
     answer = make_response(redirect(next_path or "/me", code=303))
     if cart is not None:
@@ -138,6 +180,7 @@ def _code_page(phone: str, next_path: str, *, wrong: str | None = None) -> Respo
             pending=_signer().dumps(phone),
             next_path=next_path,
             wrong=wrong,
+            action="/me/verify",
         )
     )
 
@@ -147,6 +190,10 @@ def _pending_phone() -> str | None:
         return str(_signer().loads(field("pending", most=300), max_age=PENDING_SECONDS))
     except BadSignature:
         return None
+
+
+def _token_of(order: Order) -> str:
+    return vault().open(order.token_sealed, store_id=order.store_id, column="orders.token")
 
 
 def _signer() -> URLSafeTimedSerializer:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request
+from flask import Blueprint, Response, flash, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.clock import business_day, nairobi, utcnow
 from app.db.engine import db
+from app.domain.cart.actions import open_cart
 from app.domain.checkout.actions import switch_to_pay_on_delivery
+from app.domain.checkout.again import buy_again
 from app.domain.delivery.queries import area_name
 from app.domain.errors import DomainError, NotFound, PromptStillAlive, TooManyTries
 from app.domain.onboarding.queries import takes_real_money
@@ -21,18 +23,21 @@ from app.domain.orders.states import OrderStatus
 from app.domain.payments.actions import retry_payment
 from app.domain.payments.queries import PaymentView, payment_view
 from app.i18n import gettext as _
+from app.i18n import ngettext
 from app.ids import new_token
 from app.phones import InvalidPhone
 from app.web.errors import status_of
 from app.web.forms import field
 from app.web.htmx import fragment, wants_fragment
-from app.web.storefront.words import clock_words, day_words
+from app.web.shopper import cart_id, remember_cart
+from app.web.storefront.words import SAID, clock_words, day_words
 from app.web.tenancy import open_store
 
 bp = Blueprint("order", __name__)
 bp.before_request(open_store)
 
 S = OrderStatus
+MOST_SAID = 5  # changes said one by one: they travel in a cookie
 
 
 @bp.get("/o/<regex32:token>")
@@ -81,6 +86,24 @@ def pay_on_delivery(token: str) -> ResponseReturnValue:
         db.session.rollback()
         return _refused(token, error)
     return _payment_answer(token)
+
+
+@bp.post("/o/<regex32:token>/again")
+def again(token: str) -> ResponseReturnValue:
+    """Put what is still sold into the cart and go on to paying; say what has changed since."""
+    order = _get_order(token)
+    session = db.session()
+    cart = open_cart(session, cart_id())
+    done = buy_again(session, cart, order)
+    session.commit()
+    for change in done.changes[:MOST_SAID]:
+        flash(change, SAID)
+    more = len(done.changes) - MOST_SAID
+    if more > 0:
+        flash(ngettext("And %(n)s more changed.", "And %(n)s more changed.", more), SAID)
+    return remember_cart(
+        make_response(redirect("/checkout" if done.in_cart else "/cart", code=303)), cart
+    )
 
 
 def _refused(token: str, error: Exception) -> Response:

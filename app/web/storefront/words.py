@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from babel.dates import get_day_names
-from flask import g
+from flask import g, get_flashed_messages
 
 from app.clock import nairobi, utcnow
 from app.domain.catalog.models import LOW_STOCK, Variant
@@ -20,6 +20,13 @@ from app.domain.stores.models import Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.money import NO_BREAK_SPACE, format_kes
+
+SAID = "said"  # flashed sentences for the next page of the shop
+
+
+def said_before() -> list[str]:
+    """What the tap that led to this page has to say, once."""
+    return [str(sentence) for sentence in get_flashed_messages(category_filter=[SAID])]
 
 
 @dataclass(frozen=True)
