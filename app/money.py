@@ -89,6 +89,11 @@ def round_to_shilling(amount_cents: int) -> Rounded:
     return Rounded(payable_cents, payable_cents - amount_cents)
 
 
+def percent_off(price_cents: int, percent: int) -> int:
+    """A price less so many percent, to the whole shilling, half up: as ``app.price_now`` has it."""
+    return (price_cents * (100 - percent) + 5000) // 10000 * CENTS_PER_SHILLING
+
+
 def vat_included_cents(gross_cents: int, rate_percent: int) -> int:
     """The VAT inside a gross price, in cents, half-up; ``rate_percent`` is 16 for 16 %.
 

@@ -16,6 +16,8 @@ from app.domain.delivery.actions import serve_area
 from app.domain.orders.models import Order
 from app.domain.payments.models import PaymentAttempt, PaymentSettings
 from app.domain.payments.registering import save_payment_settings
+from app.domain.promotions.actions import save_promotion
+from app.domain.promotions.models import Promotion
 from app.domain.stores.models import Store
 from app.ids import new_reference, new_token
 
@@ -106,3 +108,12 @@ def make_payment_settings(session: Session, keys: dict[str, str] | None = None) 
         "passkey": new_token(),
     } | (keys or {})
     return save_payment_settings(session, actor="test", **values)  # type: ignore[arg-type]
+
+
+def make_promotion(session: Session, kind: str = "coupon", **facts: Any) -> Promotion:
+    """A promotion in force; a code KARIBU that takes 10 % off, unless said otherwise."""
+    wanted: dict[str, Any] = {"kind": kind, "effect": "percent", "name": "Karibu", "percent": 10}
+    if kind == "coupon":
+        wanted["code"] = "KARIBU"
+    saved = save_promotion(session, None, wanted | facts, actor="Wanjiku")
+    return saved.promotion

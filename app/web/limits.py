@@ -27,6 +27,7 @@ CHECKOUTS = (
 SIGN_INS = "50 per hour"
 CODES = "10 per hour"
 SEARCHES = "120 per minute"
+PROMOTION_CODES = "30 per 10 minute"
 
 
 MOST_KEYS = 20_000
@@ -37,6 +38,7 @@ CLASSES = (
     (SIGN_INS, _("Tries to sign in (shoppers)")),
     (CODES, _("Codes asked for (shoppers)")),
     (SEARCHES, _("Searches and carts")),
+    (PROMOTION_CODES, _("Promotion codes tried")),
 )
 
 

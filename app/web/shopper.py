@@ -15,7 +15,9 @@ from flask import Response, current_app, g, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from app.db.engine import db
+from app.domain.cart.adding import Added
 from app.domain.cart.models import Cart
+from app.domain.checkout.basket import Basket
 from app.domain.customers.models import Customer
 from app.domain.customers.queries import find_shopper
 from app.domain.delivery.areas import Area, UnknownArea, get_area
@@ -45,7 +47,7 @@ def cart_id() -> UUID | None:
         return None
 
 
-def remember_cart(response: Response, cart: Cart) -> Response:
+def remember_cart(response: Response, cart: Cart | Added | Basket) -> Response:
     """Give the browser its cart, for thirty more days."""
     signed = _signer().dumps([cart.store_id, cart.id.hex])
     return _set(response, CART_COOKIE, str(signed), CART_SECONDS)

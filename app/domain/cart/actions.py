@@ -38,6 +38,16 @@ _TAKE_OUT = text(
 )
 
 
+_USE_CODE = text(
+    "UPDATE app.carts SET coupon_code = :code, updated_at = now()"
+    " WHERE store_id = app.store_id() AND id = :cart_id"
+)
+_CHOOSE_AREA = text(
+    "UPDATE app.carts SET area = :area, updated_at = now()"
+    " WHERE store_id = app.store_id() AND id = :cart_id AND area IS DISTINCT FROM :area"
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LineChange:
     """What a line holds now. ``note`` is for the shopper when it is less than they asked for."""
@@ -91,7 +101,7 @@ def add_to_cart(session: Session, cart: Cart, variant: Variant, *, quantity: int
     ).scalar_one()
     _touch(session, cart)
     return LineChange(
-        variant_id=variant.id, quantity=held, note=_only_so_many(held) if wanted > held else None
+        variant_id=variant.id, quantity=held, note=only_so_many(held) if wanted > held else None
     )
 
 
@@ -115,7 +125,7 @@ def set_quantity(session: Session, cart: Cart, line_id: UUID, quantity: int) -> 
         line.quantity = held
         _touch(session, cart)
     return LineChange(
-        variant_id=variant_id, quantity=held, note=_only_so_many(held) if quantity > held else None
+        variant_id=variant_id, quantity=held, note=only_so_many(held) if quantity > held else None
     )
 
 
@@ -129,10 +139,14 @@ def remove_line(session: Session, cart: Cart, line_id: UUID) -> None:
     _touch(session, cart)
 
 
-def choose_area(session: Session, cart: Cart, area: str) -> None:
+def use_code(session: Session, cart_id: UUID, code: str | None) -> None:
+    """Keep the promotion code on the cart, or take it off. Whether it counts is asked each time."""
+    session.execute(_USE_CODE, {"cart_id": cart_id, "code": code})
+
+
+def choose_area(session: Session, cart_id: UUID, area: str) -> None:
     """Remember on the cart where it would go, so that a chat knows as well."""
-    cart.area = area
-    _touch(session, cart)
+    session.execute(_CHOOSE_AREA, {"cart_id": cart_id, "area": area})
 
 
 def merge_carts(session: Session, into: Cart, other: Cart) -> Cart:
@@ -211,7 +225,8 @@ def _touch(session: Session, cart: Cart) -> None:
     session.expire(cart, ["lines", "updated_at"])
 
 
-def _only_so_many(available: int) -> str:
+def only_so_many(available: int) -> str:
+    """That there is less of it than was asked for."""
     return _("We have only %(n)s of it, so your cart holds %(n)s.", n=available)
 
 

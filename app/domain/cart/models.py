@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.clock import utcnow
 from app.db.base import Base, StoreOwned
 from app.domain.catalog.models import Variant
 
@@ -23,6 +24,7 @@ class Cart(StoreOwned, Base):
     code: Mapped[str]  # said in WhatsApp to open this cart there
     customer_id: Mapped[UUID | None]
     area: Mapped[str | None]  # slug of the area last chosen
+    coupon_code: Mapped[str | None]  # as it was typed, in capitals
     channel: Mapped[str] = mapped_column(default="web")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -68,4 +70,4 @@ class CartLine(StoreOwned, Base):
 
     @property
     def total_cents(self) -> int:
-        return self.quantity * self.variant.price_cents
+        return self.quantity * self.variant.price_at(utcnow())

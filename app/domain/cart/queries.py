@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.db.tenancy import bound_store
 from app.domain.cart.models import Cart, CartLine
 from app.domain.catalog.models import Product, Variant
+
+_SUMMARY = text(
+    "SELECT coalesce(sum(l.quantity), 0)::int AS units,"
+    " coalesce(sum(l.quantity * app.price_now(v)), 0)::bigint AS cents FROM app.cart_lines l"
+    " JOIN app.variants v ON v.store_id = l.store_id AND v.id = l.variant_id"
+    " WHERE l.store_id = app.store_id() AND l.cart_id = :cart_id"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,13 +56,5 @@ def summarise_cart(session: Session, cart_id: UUID | None) -> CartSummary:
     """Units and subtotal in cents, in one statement."""
     if cart_id is None:
         return CartSummary()
-    row = session.execute(
-        select(
-            func.coalesce(func.sum(CartLine.quantity), 0),
-            func.coalesce(func.sum(CartLine.quantity * Variant.price_cents), 0),
-        )
-        .select_from(CartLine)
-        .join(CartLine.variant)
-        .where(CartLine.store_id == bound_store(), CartLine.cart_id == cart_id)
-    ).one()
-    return CartSummary(item_count=int(row[0]), subtotal_cents=int(row[1]))
+    row = session.execute(_SUMMARY, {"cart_id": cart_id}).one()
+    return CartSummary(item_count=row.units, subtotal_cents=row.cents)

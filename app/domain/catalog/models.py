@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, StoreOwned
 from app.db.tenancy import bound_store
+from app.money import CENTS_PER_SHILLING, percent_off
 from app.vault import vault
 
 LOW_STOCK = 3
@@ -117,6 +118,14 @@ class Variant(StoreOwned, Base):
         default=True
     )  # False: no longer offered, kept for its past
     low_mark: Mapped[int] = mapped_column(default=LOW_STOCK)  # at or below it, order more
+    floor_cents: Mapped[int | None] = mapped_column(BigInteger)  # never sold for less
+    # The timed sale it is in; app.price_now() says what it costs at an instant.
+    sale_id: Mapped[UUID | None]
+    sale_percent: Mapped[int | None]
+    sale_price_cents: Mapped[int | None] = mapped_column(BigInteger)
+    sale_starts_at: Mapped[datetime | None]
+    sale_ends_at: Mapped[datetime | None]
+    sale_below_floor: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     product: Mapped[Product] = relationship(back_populates="variants")
@@ -125,6 +134,18 @@ class Variant(StoreOwned, Base):
     def stock(self) -> int:
         """Units we may still sell."""
         return self.on_hand - self.reserved
+
+    def price_at(self, now: datetime) -> int:
+        """What one costs everybody at this instant (UTC): as ``app.price_now`` says it."""
+        has_begun = self.sale_starts_at is None or self.sale_starts_at <= now
+        floor = self.floor_cents or 0
+        is_over = self.sale_ends_at is not None and self.sale_ends_at <= now
+        if self.sale_id is None or not has_begun or is_over:
+            return max(self.price_cents, floor)
+        sale = self.sale_price_cents or percent_off(self.price_cents, self.sale_percent or 0)
+        return max(
+            min(self.price_cents, sale), CENTS_PER_SHILLING if self.sale_below_floor else floor
+        )
 
     @property
     def is_low(self) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -76,6 +77,7 @@ class Card:
     option_name: str | None
     choices: int
     picture: Picture | None
+    compare_cents: int | None = None  # crossed out beside the price
 
     @property
     def is_low(self) -> bool:
@@ -149,10 +151,16 @@ class VariantView:
     stock: int
     weight_grams: int
     is_bulky: bool
+    sale_ends_at: str | None = None  # as ISO 8601, while it is on sale
 
     @property
     def is_low(self) -> bool:
         return 0 < self.stock <= LOW_STOCK
+
+    @property
+    def sale_ends(self) -> datetime | None:
+        """When the sale it is in ends, in UTC."""
+        return datetime.fromisoformat(self.sale_ends_at) if self.sale_ends_at else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,16 +250,21 @@ _CARDS = """
          v.price, v.stock,
          jsonb_build_object(
            'slug', p.slug, 'name', p.name, 'price_cents', v.price,
+           'compare_cents', v.compare,
            'has_range', v.dearest > v.price, 'stock', v.stock, 'option_name', p.options[1],
            'choices', v.choices, 'picture', i.picture) AS card
     FROM app.products p
     JOIN LATERAL (
-      SELECT coalesce(min(price_cents) FILTER (WHERE on_hand > reserved),
-                      min(price_cents)) AS price,
-             max(price_cents) AS dearest, coalesce(sum(on_hand - reserved), 0)::int AS stock,
-             count(DISTINCT option_values[1])::int AS choices
-        FROM app.variants
-       WHERE store_id = p.store_id AND product_id = p.id AND is_active) v ON v.price IS NOT NULL
+      SELECT coalesce(min(app.price_now(w)) FILTER (WHERE w.on_hand > w.reserved),
+                      min(app.price_now(w))) AS price,
+             (array_agg(app.compare_now(w)
+                        ORDER BY (w.on_hand > w.reserved) DESC, app.price_now(w)))[1] AS compare,
+             max(app.price_now(w)) AS dearest,
+             coalesce(sum(w.on_hand - w.reserved), 0)::int AS stock,
+             count(DISTINCT w.option_values[1])::int AS choices
+        FROM app.variants w
+       WHERE w.store_id = p.store_id AND w.product_id = p.id AND w.is_active) v
+      ON v.price IS NOT NULL
     LEFT JOIN LATERAL (
       SELECT jsonb_build_object('key', media_key, 'width', width, 'height', height, 'tint', tint,
                                 'alt', alt, 'sizes', sizes, 'option_value', option_value,
@@ -263,7 +276,9 @@ _CARDS = """
    WHERE p.store_id = app.store_id() AND p.status = 'active'
 """
 
-_CARDS_OF = text(f"SELECT card FROM ({_CARDS} AND p.slug = ANY(CAST(:slugs AS text[]))) AS cards")
+_CARDS_OF = text(
+    f"SELECT card FROM ({_CARDS} AND p.slug = ANY(CAST(:slugs AS text[]))) AS cards"  # noqa: S608 - our own text
+)
 
 _HOME = text(
     f"""
@@ -409,10 +424,12 @@ SELECT jsonb_build_object(
   'facts', p.facts, 'options', to_jsonb(p.options), 'warranty_months', p.warranty_months,
   'category_slug', k.slug, 'category_name', k.name,
   'variants', (SELECT jsonb_agg(jsonb_build_object('sku', sku, 'options', to_jsonb(option_values),
-                 'price_cents', price_cents, 'compare_at_cents', compare_at_cents,
+                 'price_cents', app.price_now(w), 'compare_at_cents', app.compare_now(w),
+                 'sale_ends_at', CASE WHEN app.price_now(w) < w.price_cents THEN w.sale_ends_at END,
                  'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky)
                  ORDER BY position, sku)
-                 FROM app.variants WHERE store_id = p.store_id AND product_id = p.id AND is_active),
+                 FROM app.variants w
+                WHERE w.store_id = p.store_id AND w.product_id = p.id AND w.is_active),
   'attributes', p.attributes, 'seo_title', p.seo_title, 'seo_description', p.seo_description,
   'asked', k.attributes, 'size_chart', k.size_chart,
   'return_days', k.return_days, 'return_note', k.return_note,
@@ -569,19 +586,6 @@ def get_variant(session: Session, sku: str) -> Variant:
         .join(Variant.product)
         .where(Variant.sku == sku, Variant.is_active, Product.status == "active")
     ).one_or_none()
-    if variant is None:
-        raise NotFound
-    return variant
-
-
-def get_chosen_variant(session: Session, slug: str, chosen: Iterable[str]) -> Variant:
-    """The variant of a product with exactly these option values. Raises NotFound."""
-    variant = session.scalars(
-        select(Variant)
-        .join(Variant.product)
-        .where(Product.slug == slug, Product.status == "active", Variant.is_active)
-        .where(Variant.option_values == list(chosen))
-    ).first()
     if variant is None:
         raise NotFound
     return variant

@@ -13,23 +13,22 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, text
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from app.clock import nairobi, utcnow
 from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
 from app.domain.cart.actions import take_out_ordered
-from app.domain.cart.models import Cart, CartLine
-from app.domain.catalog.models import Variant
+from app.domain.checkout.basket import Basket, BasketLine, Quoted, area_slug, order_basket
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.customers.actions import find_or_add_customer, remember_customer
 from app.domain.customers.models import Customer
 from app.domain.customers.queries import placed_as
-from app.domain.delivery import actions as delivery
-from app.domain.delivery.models import DeliveryQuote
+from app.domain.delivery.actions import keep_quote
 from app.domain.delivery.promises import Promise, promise_words
-from app.domain.delivery.queries import area_name, find_store_area
+from app.domain.delivery.queries import FeePreview, area_name, preview_of
 from app.domain.errors import (
+    AmountNotPayable,
     AreaNotServed,
     DomainError,
     EmptyCart,
@@ -43,7 +42,8 @@ from app.domain.errors import (
 from app.domain.messaging.actions import tell_customer
 from app.domain.orders import stock
 from app.domain.orders.events import note
-from app.domain.orders.models import Order, OrderLine
+from app.domain.orders.models import Order
+from app.domain.orders.placing import NewLine, NewOrder, write_order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.beginning import (
     begin_attempt,
@@ -53,28 +53,33 @@ from app.domain.payments.beginning import (
 )
 from app.domain.payments.models import PaymentAttempt
 from app.domain.payments.states import OPEN
+from app.domain.promotions.coupons import (
+    CodeRefused,
+    Coupon,
+    unknown_code,
+    used_up,
+    why_not,
+)
+from app.domain.promotions.pricing import PricedBasket, PricedLine, price_basket
+from app.domain.promotions.using import count_uses, give_back, take_again
 from app.domain.stores.models import Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.ids import new_id, new_token, token_hash
-from app.money import format_kes, round_to_shilling, vat_included_cents
+from app.money import (
+    CENTS_PER_SHILLING,
+    Rounded,
+    format_kes,
+    round_to_shilling,
+    vat_included_cents,
+)
 from app.phones import InvalidPhone, parse_msisdn
 from app.timings import timings
 from app.vault import vault
 
 # Built once: a checkout runs each of them, and building a statement takes as long as many take to run.
-_LOCKED_CART = (
-    select(Cart)
-    .where(Cart.store_id == bindparam("store_id"), Cart.id == bindparam("cart_id"))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
-_LINES = (
-    select(CartLine)
-    .where(CartLine.store_id == bindparam("store_id"), CartLine.cart_id == bindparam("cart_id"))
-    .options(joinedload(CartLine.variant).joinedload(Variant.product))
-    .order_by(CartLine.added_at)
-    .execution_options(populate_existing=True)
+_LOCK_CART = text(
+    "SELECT id FROM app.carts WHERE store_id = app.store_id() AND id = :cart_id FOR UPDATE"
 )
 _STANDING = (
     select(Order)
@@ -86,10 +91,6 @@ _STANDING = (
     .order_by(Order.placed_at.desc())
     .limit(1)
     .with_for_update()
-)
-_NEXT_NUMBER = text(
-    "INSERT INTO app.counters AS c (name, value) VALUES ('orders', 1001)"
-    " ON CONFLICT (store_id, name) DO UPDATE SET value = c.value + 1 RETURNING value"
 )
 
 VAT_PERCENT = 16  # standard rate, Kenya; prices include it
@@ -112,6 +113,7 @@ class CheckoutForm:
     is_pickup: bool = False
     pay_on_delivery: bool = False
     shown_total_cents: int | None = None
+    shopper_token: str | None = None  # of a browser in which the phone was proved
     channel: str = "web"
 
     def fingerprint(self, cart_id: UUID) -> bytes:
@@ -129,17 +131,55 @@ class CheckoutForm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A basket priced now: with its code where that counts, else with the reason why not."""
+
+    priced: PricedBasket
+    coupon: Coupon | None
+    code_problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewedLine:
+    """A line of the cart and what it costs."""
+
+    line: BasketLine
+    priced: PricedLine
+
+    @property
+    def total_cents(self) -> int:
+        return self.priced.total_cents
+
+    @property
+    def why(self) -> list[tuple[str, int]]:
+        """Why a unit costs less than its list price: the name of the reason, and cents."""
+        shelf = ("sale", "tier", "group")
+        return [(step.name, step.cents) for step in self.priced.steps if step.kind in shelf]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Review:
     """A cart priced now, from the database alone. Amounts in cents."""
 
-    lines: list[CartLine]
+    lines: list[ReviewedLine]
     subtotal_cents: int
+    discounts: list[tuple[str, int]]  # deals, bundles and the code, by name
+    discount_cents: int
     fee_cents: int | None
     fee_reason: str
     promise_text: str
     total_cents: int | None
+    code: str = ""
+    code_problem: str = ""
+    has_codes: bool = False
+    preview: FeePreview | None = None
     changes: list[str] = field(default_factory=list)
     problem: str = ""
+
+    @property
+    def net_cents(self) -> int:
+        """The goods after discounts, before delivery."""
+        return self.subtotal_cents - self.discount_cents
 
     @property
     def can_be_placed(self) -> bool:
@@ -155,40 +195,80 @@ class Placed:
     is_replay: bool = False
 
 
+def make_offer(basket: Basket, *, area: str | None, is_pickup: bool = False) -> Offer:
+    """Price a basket, and its code if it has one that counts here and now. Writes nothing."""
+    goods = [line.goods for line in basket.sellable]
+    plain = price_basket(goods, basket.rules)
+    coupon = basket.coupon
+    if not basket.typed_code:
+        return Offer(priced=plain, coupon=None, code_problem="")
+    if coupon is None:
+        return Offer(priced=plain, coupon=None, code_problem=unknown_code())
+    problem = why_not(coupon, plain, now=utcnow(), area=area, is_pickup=is_pickup)
+    if problem:
+        return Offer(priced=plain, coupon=None, code_problem=problem)
+    priced = price_basket(goods, basket.rules, coupon.rule)
+    given = priced.discount_cents - plain.discount_cents
+    if coupon.budget_cents is not None and coupon.given_cents + given > coupon.budget_cents:
+        return Offer(priced=plain, coupon=None, code_problem=used_up())
+    return Offer(priced=priced, coupon=coupon, code_problem="")
+
+
 def review(
-    session: Session, store: Store, cart: Cart | None, *, area: str | None, is_pickup: bool = False
+    session: Session,
+    store: Store,
+    basket: Basket,
+    *,
+    area: str | None,
+    is_pickup: bool = False,
+    is_binding: bool = True,
 ) -> Review:
-    """Price a cart for showing, and say what stands in the way. Writes only a delivery quote."""
-    lines = _sellable_lines(session, cart)
+    """Price a cart for showing, and say what stands in the way.
+
+    ``area`` is the slug that was chosen; the basket was read for it. A binding review writes the
+    delivery quote that it shows; else there is the ``preview`` of delivery, and nothing written.
+    """
+    lines = basket.sellable
     changes = [
-        _(
-            "%(name)s: only %(n)s left.",
-            name=line.variant.product.name,
-            n=max(0, line.variant.stock),
-        )
+        _("%(name)s: only %(n)s left.", name=line.name, n=max(0, line.stock))
         for line in lines
-        if line.quantity > line.variant.stock
+        if line.quantity > line.stock
     ]
-    subtotal = sum(line.total_cents for line in lines)
+    offer = make_offer(basket, area=area, is_pickup=is_pickup)
     fee: int | None = None
+    preview: FeePreview | None = None
     reason = promise = problem = ""
     if is_pickup and store.accepts_pickup:
         fee, reason = 0, _("Pick up at the shop")
-    elif area and cart is not None and lines:
+    elif area and lines:
         try:
-            quoted = _quote(session, store, cart, lines, area, subtotal)
-            fee, reason = quoted.fee_cents, quoted.reason
+            if is_binding:
+                quoted = _quote(session, store, basket, offer.priced.net_cents)
+            else:
+                preview = _preview(session, store, basket, offer.priced.net_cents)
+                quoted = _as_told(preview, offer.priced.net_cents)
+            fee, reason = _fee_with_code(quoted, offer.coupon)
             promise = _promise_words(quoted.promised_at)
         except DomainError as error:
             problem = str(error)
-    total = None if fee is None else round_to_shilling(subtotal + fee).payable_cents
+    net = offer.priced.net_cents
+    total = None if fee is None else round_to_shilling(net + fee).payable_cents
     return Review(
-        lines=lines,
-        subtotal_cents=subtotal,
+        lines=[
+            ReviewedLine(line=line, priced=priced)
+            for line, priced in zip(lines, offer.priced.lines, strict=True)
+        ],
+        subtotal_cents=offer.priced.subtotal_cents,
+        discounts=offer.priced.reasons(),
+        discount_cents=offer.priced.discount_cents,
         fee_cents=fee,
         fee_reason=reason,
         promise_text=promise,
         total_cents=total,
+        code=offer.coupon.code if offer.coupon else basket.typed_code,
+        code_problem=offer.code_problem,
+        has_codes=basket.has_codes,
+        preview=preview,
         changes=changes,
         problem=problem,
     )
@@ -202,7 +282,7 @@ def place_order(
     The same key again returns the same order; the same cart with the same content too, so
     that a refresh or a second tab makes no second order.
 
-    Raises EmptyCart, FieldProblem, AreaNotServed, BelowMinimumOrder, OutOfStock,
+    Raises EmptyCart, FieldProblem, AreaNotServed, BelowMinimumOrder, OutOfStock, CodeRefused,
     PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused, WayNotOffered.
     The caller rolls back.
     """
@@ -213,85 +293,82 @@ def place_order(
     if not store.takes_orders(utcnow()):
         raise StorePaused(store.paused_words)
     phone = _read_phone(form.phone)
-    cart = session.scalars(
-        _LOCKED_CART, {"store_id": bound_store(), "cart_id": cart_id}
-    ).one_or_none()
-    lines = _sellable_lines(session, cart)
-    if cart is None or not lines:
+    lookup = vault().lookup(phone, store_id=bound_store())
+    # The lock is a statement of its own: what is read after it is as the last checkout left it.
+    session.execute(_LOCK_CART, {"cart_id": cart_id})
+    area = None if form.is_pickup else area_slug(session, form.area.strip())
+    basket = order_basket(
+        session, cart_id, area=area, token=form.shopper_token, phone_lookup=lookup
+    )
+    lines = basket.sellable if basket is not None else []
+    if basket is None or not lines:
         raise EmptyCart
     wanted = {line.variant_id: line.quantity for line in lines}
-    standing = _standing_order(session, cart, form, wanted)
+    standing = _standing_order(session, basket, form, wanted, area)
     if standing is not None:
         finish_key(session, key, str(standing.order_id))
         return standing
 
-    subtotal = sum(line.total_cents for line in lines)
-    fee, reason, promised_at, quote_id, area_slug = _delivery(
-        session, store, cart, lines, form, subtotal
-    )
-    rounded = round_to_shilling(subtotal + fee)
-    total = rounded.payable_cents
-    if form.shown_total_cents is not None and form.shown_total_cents != total:
-        raise PriceChanged(
-            shown_cents=form.shown_total_cents,
-            total_cents=total,
-            changes=[
-                _("Goods %(amount)s", amount=format_kes(subtotal)),
-                _("Delivery %(amount)s", amount=format_kes(fee)),
-            ],
-        )
+    agreed = _agree(session, store, basket, form, area)
+    priced, quoted, total = agreed.offer.priced, agreed.quoted, agreed.rounded.payable_cents
     landmark = form.landmark.strip()[:LANDMARK_LENGTH]
-    customer = _customer(session, form, phone=phone, area=area_slug, landmark=landmark)
+    customer = _customer(session, form, phone=phone, area=quoted.area or None, landmark=landmark)
     by_mpesa = not (form.pay_on_delivery and store.accepts_pay_on_delivery)
     if by_mpesa and not store.accepts_mpesa:
         raise WayNotOffered
     token = new_token()
-    order = Order(
-        id=order_id,
-        code=_next_code(session, store),
-        token_hash=token_hash(token),
-        token_sealed=vault().seal(token, store_id=bound_store(), column="orders.token"),
-        customer_id=customer.id,
-        placed_as=placed_as(session, customer, phone),
-        cart_id=cart.id,
-        status=OrderStatus.PENDING_PAYMENT if by_mpesa else OrderStatus.ACCEPTED,
-        payment_method="mpesa" if by_mpesa else "on_delivery",
-        channel=form.channel,
-        language=current_locale(),
-        subtotal_cents=subtotal,
-        discount_cents=0,
-        delivery_fee_cents=fee,
-        rounding_cents=rounded.rounding_cents,
-        total_cents=total,
-        fee_reason=reason,
-        quote_id=quote_id,
-        is_pickup=form.is_pickup,
-        area=area_slug,
-        landmark=landmark,
-        customer_name=form.name.strip()[:NAME_LENGTH] or customer.name,
-        promised_at=promised_at,
-        placed_at=utcnow(),
+    order_lines = [
+        _order_line(line, priced_line, store)
+        for line, priced_line in zip(lines, priced.lines, strict=True)
+    ]
+    placed_at = utcnow()
+    write_order(
+        session,
+        NewOrder(
+            id=order_id,
+            code_prefix=store.code_prefix,
+            token_hash=token_hash(token),
+            token_sealed=vault().seal(token, store_id=bound_store(), column="orders.token"),
+            customer_id=customer.id,
+            placed_as=placed_as(session, customer, phone),
+            cart_id=cart_id,
+            status=str(OrderStatus.PENDING_PAYMENT if by_mpesa else OrderStatus.ACCEPTED),
+            payment_method="mpesa" if by_mpesa else "on_delivery",
+            channel=form.channel,
+            language=current_locale(),
+            subtotal_cents=priced.subtotal_cents,
+            discount_cents=priced.discount_cents,
+            delivery_fee_cents=agreed.fee_cents,
+            rounding_cents=agreed.rounded.rounding_cents,
+            total_cents=total,
+            vat_cents=sum(line.vat_cents for line in order_lines),
+            fee_reason=agreed.reason,
+            quote_id=quoted.id,
+            is_pickup=form.is_pickup,
+            area=quoted.area or None,
+            landmark=landmark,
+            customer_name=form.name.strip()[:NAME_LENGTH] or customer.name,
+            coupon_code=agreed.coupon.code if agreed.coupon else None,
+            promised_at=quoted.promised_at,
+            placed_at=placed_at,
+        ),
+        order_lines,
     )
-    order_lines = [_order_line(order, n, line, store) for n, line in enumerate(lines, start=1)]
-    order.vat_cents = sum(line.vat_cents for line in order_lines)
-    session.add(order)
-    session.flush()
-    session.add_all(order_lines)
-    stock.hold(session, order.id, wanted, until=timings().reservation_end(order.placed_at))
-    intent = open_intent(session, order)
-    note(session, order, "placed", channel=form.channel)
+    stock.hold(session, order_id, wanted, until=timings().reservation_end(placed_at))
+    count_uses(session, order_id, agreed.given(), phone_lookup=lookup, coupon=agreed.coupon)
+    intent_id = open_intent(session, order_id, total)
     if by_mpesa:
-        begin_attempt(session, order, intent, phone=phone)
+        begin_attempt(session, order_id, intent_id, amount_cents=total, phone=phone)
     else:
-        _accept(session, order)
+        _accept(session, session.get_one(Order, (bound_store(), order_id)))
     record(
         session,
         "order.placed",
         actor=f"shopper:{form.channel}",
-        subject=f"order:{order.id}",
+        subject=f"order:{order_id}",
         total_cents=total,
     )
-    return Placed(order_id=order.id, token=token)
+    return Placed(order_id=order_id, token=token)
 
 
 def switch_to_pay_on_delivery(session: Session, store: Store, order: Order) -> None:
@@ -306,7 +383,8 @@ def switch_to_pay_on_delivery(session: Session, store: Store, order: Order) -> N
     wait = seconds_until_retry(last, utcnow()) if last is not None else 0
     if last is not None and (last.status in OPEN or wait != 0):
         raise PromptStillAlive(wait_seconds=wait or int(timings().check_every))
-    stock.hold_again(session, order, until=timings().reservation_end(utcnow()))
+    if stock.hold_again(session, order, until=timings().reservation_end(utcnow())):
+        take_again(session, order.id, is_paid=False)
     order.move_to(OrderStatus.ACCEPTED)
     order.payment_method = "on_delivery"
     _accept(session, order)
@@ -333,8 +411,32 @@ def release_hold(session: Session, order_id: UUID) -> float | None:
     if undecided is not None:
         return timings().check_every
     if stock.release_hold(session, order):
+        give_back(session, order.id)
         note(session, order, "hold_released", is_public=False)
     return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Agreed:
+    """What the order will cost. ``fee_cents`` is what is paid of the fee that was quoted."""
+
+    offer: Offer
+    quoted: Quoted
+    fee_cents: int
+    reason: str
+    rounded: Rounded
+
+    @property
+    def coupon(self) -> Coupon | None:
+        return self.offer.coupon
+
+    def given(self) -> dict[UUID, int]:
+        """Cents that each promotion gave, delivery included."""
+        given = self.offer.priced.given()
+        if self.coupon is not None:
+            waived = self.quoted.fee_cents - self.fee_cents
+            given[self.coupon.rule.id] = given.get(self.coupon.rule.id, 0) + waived
+        return given
 
 
 # -- steps ------------------------------------------------------------------------------
@@ -356,54 +458,102 @@ def _accept(session: Session, order: Order) -> None:
     tell_customer(session, order, "accepted")
 
 
-def _sellable_lines(session: Session, cart: Cart | None) -> list[CartLine]:
-    """The cart's lines with variant and product as they are now; what is off sale is left out."""
-    if cart is None:
-        return []
-    lines = session.scalars(_LINES, {"store_id": bound_store(), "cart_id": cart.id})
-    return [
-        line for line in lines if line.variant.product.status == "active" and line.variant.is_active
-    ]
+def _agree(
+    session: Session, store: Store, basket: Basket, form: CheckoutForm, area: str | None
+) -> _Agreed:
+    """Work out the price and compare it with what the page showed.
+
+    Raises CodeRefused, PriceChanged, AmountNotPayable and what stands in the way of delivery.
+    """
+    offer = make_offer(basket, area=area, is_pickup=form.is_pickup)
+    if offer.code_problem:
+        raise CodeRefused(offer.code_problem)
+    quoted = _delivery(session, store, basket, form, area, offer)
+    fee, reason = _fee_with_code(quoted, offer.coupon)
+    rounded = round_to_shilling(offer.priced.net_cents + fee)
+    total = rounded.payable_cents
+    if form.shown_total_cents is not None and form.shown_total_cents != total:
+        raise PriceChanged(
+            shown_cents=form.shown_total_cents,
+            total_cents=total,
+            changes=[
+                _("Goods %(amount)s", amount=format_kes(offer.priced.net_cents)),
+                _("Delivery %(amount)s", amount=format_kes(fee)),
+            ],
+        )
+    if total < CENTS_PER_SHILLING:
+        raise AmountNotPayable(total)
+    return _Agreed(offer=offer, quoted=quoted, fee_cents=fee, reason=reason, rounded=rounded)
 
 
 def _delivery(
     session: Session,
     store: Store,
-    cart: Cart,
-    lines: list[CartLine],
+    basket: Basket,
     form: CheckoutForm,
-    subtotal: int,
-) -> tuple[int, str, datetime | None, UUID | None, str | None]:
-    """(fee_cents, reason, promised_at, quote_id, area slug) for this form."""
+    area: str | None,
+    offer: Offer,
+) -> Quoted:
+    """The fee, the reason and the promise for this form; a pick-up has no area."""
     if form.is_pickup:
         if not store.accepts_pickup:
             raise FieldProblem("area", _("This shop has no pick-up. Choose your area."))
-        return 0, _("Pick up at the shop"), None, None, None
+        return Quoted(reason=_("Pick up at the shop"))
     if not form.area.strip():
         raise FieldProblem("area", _("Choose your delivery area."))
     if not form.landmark.strip():
         raise FieldProblem(
             "landmark", _("Tell the rider a landmark, like “blue gate opposite the school”.")
         )
-    quoted = _quote(session, store, cart, lines, form.area, subtotal)
-    return quoted.fee_cents, quoted.reason, quoted.promised_at, quoted.id, quoted.area
+    if area is None:
+        raise AreaNotServed(area_name(form.area.strip()[:60].lower().replace(" ", "-")))
+    return _quote(session, store, basket, offer.priced.net_cents)
 
 
-def _quote(
-    session: Session, store: Store, cart: Cart, lines: list[CartLine], area_text: str, subtotal: int
-) -> DeliveryQuote:
-    found = find_store_area(session, area_text)
-    if found is None:
-        raise AreaNotServed(area_name(area_text.strip()[:60].lower().replace(" ", "-")))
-    return delivery.quote(
+def _quote(session: Session, store: Store, basket: Basket, net_cents: int) -> Quoted:
+    """The fee for these goods to the basket's area: one told before that still holds, or a new one.
+
+    Raises AreaNotServed, BelowMinimumOrder.
+    """
+    alive = next((quote for quote in basket.quotes if quote.subtotal_cents == net_cents), None)
+    if alive is not None and basket.place is not None:
+        return alive
+    preview = _preview(session, store, basket, net_cents)
+    quote_id = keep_quote(session, basket.id, preview, subtotal_cents=net_cents)
+    return _as_told(preview, net_cents, quote_id)
+
+
+def _preview(session: Session, store: Store, basket: Basket, net_cents: int) -> FeePreview:
+    """What delivery of these goods costs now. Raises AreaNotServed, BelowMinimumOrder."""
+    if basket.place is None:
+        raise AreaNotServed(area_name(basket.area))
+    return preview_of(
         session,
         store,
-        cart.id,
-        found,
-        subtotal_cents=subtotal,
-        grams=sum(line.quantity * line.variant.weight_grams for line in lines),
-        is_bulky=any(line.variant.is_bulky for line in lines),
+        basket.place,
+        basket_cents=net_cents,
+        grams=basket.grams,
+        is_bulky=basket.is_bulky,
+        rules=basket.fee_rules,
     )
+
+
+def _as_told(preview: FeePreview, net_cents: int, quote_id: UUID | None = None) -> Quoted:
+    return Quoted(
+        id=quote_id,
+        area=preview.area.slug,
+        subtotal_cents=net_cents,
+        fee_cents=preview.fee_cents,
+        reason=preview.reason,
+        promised_at=preview.promise.arrives_by,
+    )
+
+
+def _fee_with_code(quoted: Quoted, coupon: Coupon | None) -> tuple[int, str]:
+    """What is paid for delivery, and why."""
+    if coupon is not None and coupon.is_free_delivery and quoted.fee_cents:
+        return 0, _("Free with %(code)s", code=coupon.code)
+    return quoted.fee_cents, quoted.reason
 
 
 def _promise_words(promised_at: datetime | None) -> str:
@@ -427,21 +577,26 @@ def _replayed(session: Session, order_id: str) -> Placed:
 
 
 def _standing_order(
-    session: Session, cart: Cart, form: CheckoutForm, wanted: dict[UUID, int]
+    session: Session,
+    basket: Basket,
+    form: CheckoutForm,
+    wanted: dict[UUID, int],
+    area: str | None,
 ) -> Placed | None:
-    """The unpaid order this cart already became, if it is for the same goods and place.
+    """The unpaid order this cart already became, if it is for the same goods, place and code.
 
     An unpaid order for other goods is cancelled once no prompt for it can be answered.
     """
     order = session.scalars(
-        _STANDING, {"store_id": bound_store(), "cart_id": cart.id}
+        _STANDING, {"store_id": bound_store(), "cart_id": basket.id}
     ).one_or_none()
     if order is None:
         return None
-    same_goods = {line.variant_id: line.quantity for line in order.lines} == wanted
-    found = None if form.is_pickup else find_store_area(session, form.area)
-    same_place = order.is_pickup == form.is_pickup and order.area == (
-        found.area.slug if found else None
+    is_same = (
+        {line.variant_id: line.quantity for line in order.lines} == wanted
+        and order.is_pickup == form.is_pickup
+        and order.area == (area if basket.place is not None and not form.is_pickup else None)
+        and (order.coupon_code or "") == basket.typed_code
     )
     live = session.scalar(
         select(PaymentAttempt.id).where(
@@ -450,9 +605,10 @@ def _standing_order(
             PaymentAttempt.status.in_(OPEN),
         )
     )
-    if live is not None or (same_goods and same_place and not form.pay_on_delivery):
+    if live is not None or (is_same and not form.pay_on_delivery):
         return _replayed(session, str(order.id))
     stock.release_hold(session, order)
+    give_back(session, order.id)
     order.move_to(OrderStatus.CANCELLED)
     order.cancelled_at = utcnow()
     note(session, order, "cancelled", reason="replaced")
@@ -460,27 +616,19 @@ def _standing_order(
     return None
 
 
-def _next_code(session: Session, store: Store) -> str:
-    """The next order code of this store, e.g. ``KT-1042``. The counter's row lock queues two orders up."""
-    number = session.scalar(_NEXT_NUMBER)
-    return f"{store.code_prefix}-{number}"
-
-
-def _order_line(order: Order, n: int, line: CartLine, store: Store) -> OrderLine:
-    variant, product = line.variant, line.variant.product
-    rate = VAT_PERCENT if store.is_vat_registered and product.vat_class == "standard" else 0
-    total = variant.price_cents * line.quantity
-    return OrderLine(
-        order_id=order.id,
-        n=n,
-        variant_id=variant.id,
-        sku=variant.sku,
-        name=product.name,
-        option_text=variant.option_text,
+def _order_line(line: BasketLine, priced: PricedLine, store: Store) -> NewLine:
+    rate = VAT_PERCENT if store.is_vat_registered and line.vat_class == "standard" else 0
+    return NewLine(
+        variant_id=line.variant_id,
+        sku=line.sku,
+        name=line.name,
+        option_text=line.option_text,
         quantity=line.quantity,
-        price_cents=variant.price_cents,
-        cost_cents=variant.cost_cents,
+        price_cents=priced.unit_cents,
+        cost_cents=line.cost_cents,
         vat_rate=rate,
-        vat_cents=vat_included_cents(total, rate),
-        total_cents=total,
+        vat_cents=vat_included_cents(priced.net_cents, rate),
+        total_cents=priced.total_cents,
+        discount_cents=priced.discount_cents,
+        trace=priced.trace(),
     )

@@ -8,6 +8,7 @@ proves it again or types it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
@@ -29,6 +30,16 @@ PURPOSE = "number"  # of the code that proves one
 LABEL_LENGTH = 40
 
 
+class Person(Protocol):
+    """A customer, as a row or as plain values; ``phone`` is the profile's own, E.164."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def phone(self) -> str: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Number:
     """One number of a customer, as this browser may use it.
@@ -45,7 +56,7 @@ class Number:
     is_own: bool
 
 
-def numbers_of(session: Session, customer: Customer, token: str | None) -> list[Number]:
+def numbers_of(session: Session, customer: Person, token: str | None) -> list[Number]:
     """The customer's numbers, the default first, for the browser with this sign-in token."""
     query = (
         select(

@@ -6,92 +6,45 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
-from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
 from app.domain.delivery.areas import get_area
 from app.domain.delivery.fees import DEFAULT_FEE_CENTS
-from app.domain.delivery.models import DeliveryArea, DeliveryQuote
+from app.domain.delivery.models import DeliveryArea
 from app.domain.delivery.promises import DEFAULT_PROMISE_TERMS
-from app.domain.delivery.queries import StoreArea, preview_of
-from app.domain.stores.models import Store
+from app.domain.delivery.queries import FeePreview
 from app.ids import new_id
 from app.timings import timings
 
-# Built once, as every checkout asks it.
-_ALIVE = (
-    select(DeliveryQuote)
-    .where(
-        DeliveryQuote.store_id == bindparam("store_id"),
-        DeliveryQuote.cart_id == bindparam("cart_id"),
-        DeliveryQuote.area == bindparam("area"),
-        DeliveryQuote.subtotal_cents == bindparam("subtotal_cents"),
-        DeliveryQuote.expires_at > bindparam("now"),
-    )
-    .order_by(DeliveryQuote.created_at.desc())
-    .limit(1)
+_KEEP = text(
+    "INSERT INTO app.delivery_quotes (id, cart_id, area, subtotal_cents, fee_cents, reason,"
+    " promised_at, created_at, expires_at) VALUES (:id, :cart_id, :area, :subtotal_cents,"
+    " :fee_cents, :reason, :promised_at, :now, :until)"
 )
 
 
-def quote(
-    session: Session,
-    store: Store,
-    cart_id: UUID,
-    found: StoreArea,
-    *,
-    subtotal_cents: int,
-    grams: int = 0,
-    is_bulky: bool = False,
-) -> DeliveryQuote:
-    """The fee for this cart and area, honoured for 15 minutes even if the owner changes it.
-
-    A living quote for the same goods is used again. Raises BelowMinimumOrder.
-    """
-    now = utcnow()
-    alive = find_quote(session, cart_id, found.area.slug, subtotal_cents=subtotal_cents)
-    if alive is not None:
-        return alive
-    preview = preview_of(
-        session,
-        store,
-        found,
-        basket_cents=subtotal_cents,
-        grams=grams,
-        is_bulky=is_bulky,
-        at=now,
+def keep_quote(session: Session, cart_id: UUID, told: FeePreview, *, subtotal_cents: int) -> UUID:
+    """Honour the fee that was told for these goods for 15 minutes, even if the owner changes it."""
+    now, quote_id = utcnow(), new_id()
+    session.execute(
+        _KEEP,
+        {
+            "id": quote_id,
+            "cart_id": cart_id,
+            "area": told.area.slug,
+            "subtotal_cents": subtotal_cents,
+            "fee_cents": told.fee_cents,
+            "reason": told.reason,
+            "promised_at": told.promise.arrives_by,
+            "now": now,
+            "until": now + timedelta(seconds=timings().quote),
+        },
     )
-    made = DeliveryQuote(
-        id=new_id(),
-        cart_id=cart_id,
-        area=preview.area.slug,
-        subtotal_cents=subtotal_cents,
-        fee_cents=preview.fee_cents,
-        reason=preview.reason,
-        promised_at=preview.promise.arrives_by,
-        created_at=now,
-        expires_at=now + timedelta(seconds=timings().quote),
-    )
-    session.add(made)
-    session.flush()
-    return made
-
-
-def find_quote(
-    session: Session, cart_id: UUID, area_slug: str, *, subtotal_cents: int
-) -> DeliveryQuote | None:
-    """The newest quote for these goods and area that has not expired."""
-    facts = {
-        "store_id": bound_store(),
-        "cart_id": cart_id,
-        "area": area_slug,
-        "subtotal_cents": subtotal_cents,
-        "now": utcnow(),
-    }
-    return session.scalars(_ALIVE, facts).one_or_none()
+    return quote_id
 
 
 def serve_area(session: Session, slug: str, *, actor: str, fee_cents: int | None = None) -> bool:

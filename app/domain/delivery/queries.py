@@ -135,7 +135,7 @@ def fee_rules(session: Session) -> list[FeeRule]:
         .where(FeeRuleRow.store_id == bound_store(), FeeRuleRow.is_active)
         .order_by(FeeRuleRow.position, FeeRuleRow.id)
     )
-    return [_rule(row) for row in rows]
+    return [fee_rule(row) for row in rows]
 
 
 def fee_preview(
@@ -243,7 +243,8 @@ def _hours(opening_hours: dict[str, Any]) -> dict[int, tuple[time, time]]:
     return read
 
 
-def _rule(row: FeeRuleRow) -> FeeRule:
+def fee_rule(row: FeeRuleRow) -> FeeRule:
+    """A row as the rule it is."""
     facts: dict[str, Any] = dict(row.terms)
     for name, kind in (("size_class", SizeClass), ("slot", Slot)):
         if facts.get(name):

@@ -28,6 +28,7 @@ from app.domain.orders.stock import release_hold, return_to_stock
 from app.domain.payments.models import ReviewItem
 from app.domain.payments.reviews import open_review
 from app.domain.payments.settling import payment_entries
+from app.domain.promotions.using import give_back
 from app.i18n import gettext as _
 from app.ids import new_id
 from app.vault import vault
@@ -201,6 +202,7 @@ def cancel_order(
     order.cancelled_at = utcnow()
     if not release_hold(session, order) and _goods_are_out(session, order):
         return_to_stock(session, order, actor=actor)
+    give_back(session, order.id)
     note(session, order, "cancelled", actor=actor, channel="staff")
     note(session, order, "note", actor=actor, channel="staff", is_public=False, text=why)
     owed_cents = _owe_back(session, order)

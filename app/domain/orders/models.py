@@ -51,6 +51,7 @@ class Order(StoreOwned, Base):
     area: Mapped[str | None]
     landmark: Mapped[str] = mapped_column(default="")
     customer_name: Mapped[str] = mapped_column(default="")
+    coupon_code: Mapped[str | None]  # the code that was used
     rider_id: Mapped[UUID | None]
     promised_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
@@ -66,6 +67,16 @@ class Order(StoreOwned, Base):
         viewonly=True, foreign_keys="[Order.store_id, Order.customer_id]"
     )
     rider: Mapped[Rider | None] = relationship(viewonly=True)
+
+    @property
+    def discounts(self) -> list[tuple[str, int]]:
+        """What deals, bundles and the code took off, by name, in cents."""
+        found: dict[str, int] = {}
+        for line in self.lines:
+            for step in line.steps:
+                if step["kind"] in ("deal", "bundle", "coupon"):
+                    found[step["name"]] = found.get(step["name"], 0) + step["cents"]
+        return list(found.items())
 
     def move_to(self, status: OrderStatus) -> None:
         """The only way a status changes in Python. Raises IllegalTransition."""
@@ -94,9 +105,16 @@ class OrderLine(StoreOwned, Base):
     cost_cents: Mapped[int | None] = mapped_column(BigInteger)
     vat_rate: Mapped[int] = mapped_column(default=0)
     vat_cents: Mapped[int] = mapped_column(BigInteger, default=0)
-    total_cents: Mapped[int] = mapped_column(BigInteger)
+    total_cents: Mapped[int] = mapped_column(BigInteger)  # price times quantity
+    discount_cents: Mapped[int] = mapped_column(BigInteger, default=0)  # by deals and the code
+    trace: Mapped[dict[str, Any]] = mapped_column(default=dict)  # promotions.pricing: why so much
 
     order: Mapped[Order] = relationship(back_populates="lines")
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """Why it cost less than its list price: kind, name and cents of each reason."""
+        return list(self.trace.get("steps", ()))
 
 
 class OrderEvent(StoreOwned, Base):

@@ -89,11 +89,15 @@ def _refuse(session: Session, wanted: Mapping[UUID, int], held: set[UUID]) -> No
     raise OutOfStock(sku, available=available)
 
 
-def hold_again(session: Session, order: Order, *, until: datetime) -> None:
-    """Reserve an order's goods once more after its hold was released. Raises OutOfStock."""
+def hold_again(session: Session, order: Order, *, until: datetime) -> bool:
+    """Reserve an order's goods once more after its hold was released. Raises OutOfStock.
+
+    Returns whether it had been: then what its promotions gave is to be taken again too.
+    """
     if live_hold(session, order.id):
-        return
+        return False
     hold(session, order.id, _wanted(session, order.id), until=until)
+    return True
 
 
 def live_hold(session: Session, order_id: UUID) -> dict[UUID, int]:

@@ -21,6 +21,7 @@ from app.domain.orders.states import OrderStatus
 from app.domain.payments.beginning import retry_payment
 from app.domain.payments.models import IncomingPayment, ReviewItem
 from app.domain.payments.settling import payment_entries, settle
+from app.domain.promotions.using import take_again
 from app.i18n import gettext_lazy as _
 from app.timings import timings
 
@@ -98,6 +99,7 @@ def _honour(session: Session, item: ReviewItem, actor: str) -> None:
     if order.status != OrderStatus.CANCELLED:
         raise NotPossible
     stock.hold_again(session, order, until=timings().reservation_end(utcnow()))
+    take_again(session, order.id, is_paid=True)
     stock.consume_hold(session, order, actor=actor)
     order.move_to(OrderStatus.PAID)
     order.paid_at, order.cancelled_at = utcnow(), None

@@ -30,6 +30,7 @@ from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.models import PaymentAttempt, PaymentIntent
 from app.domain.payments.states import OPEN, AttemptStatus, IntentStatus
+from app.domain.promotions.using import take_again
 from app.ids import new_id, new_reference, new_token, token_hash
 from app.jobs import Topic, Work, ask_for_all
 from app.phones import InvalidPhone, parse_msisdn
@@ -40,6 +41,18 @@ LIMIT_CENTS = 250_000_00
 PROMPTS_PER_PHONE = 3
 PROMPT_WINDOW_SECONDS = 600
 
+_OPEN = text(
+    "INSERT INTO app.payment_intents (id, order_id, amount_cents)"
+    " VALUES (:id, :order_id, :amount_cents)"
+)
+_BEGIN = text(
+    "WITH intent AS (UPDATE app.payment_intents SET status = 'processing'"
+    " WHERE store_id = app.store_id() AND id = :intent_id)"
+    " INSERT INTO app.payment_attempts (id, intent_id, order_id, amount_cents, phone_sealed,"
+    " phone_lookup, account_reference, token_hash, token_sealed) VALUES (:id, :intent_id,"
+    " :order_id, :amount_cents, :phone_sealed, :phone_lookup, :account_reference, :token_hash,"
+    " :token_sealed)"
+)
 _QUEUE_UP = text("SELECT pg_advisory_xact_lock(71002, hashtext(:phone))")
 _RECENT_PROMPTS = text(
     "SELECT count(*), extract(epoch FROM clock_timestamp() - min(created_at))"
@@ -48,52 +61,53 @@ _RECENT_PROMPTS = text(
 )
 
 
-def open_intent(session: Session, order: Order) -> PaymentIntent:
-    """What this order has to collect. One per order."""
-    if not 100 <= order.total_cents <= LIMIT_CENTS:
-        raise AmountNotPayable(order.total_cents)
-    intent = PaymentIntent(order_id=order.id, amount_cents=order.total_cents)
-    session.add(intent)
-    session.flush()
-    return intent
+def open_intent(session: Session, order_id: UUID, amount_cents: int) -> UUID:
+    """What this order has to collect. One per order; returns its id."""
+    if not 100 <= amount_cents <= LIMIT_CENTS:
+        raise AmountNotPayable(amount_cents)
+    intent_id = new_id()
+    session.execute(_OPEN, {"id": intent_id, "order_id": order_id, "amount_cents": amount_cents})
+    return intent_id
 
 
 def begin_attempt(
-    session: Session, order: Order, intent: PaymentIntent, *, phone: str
-) -> PaymentAttempt:
+    session: Session, order_id: UUID, intent_id: UUID, *, amount_cents: int, phone: str
+) -> UUID:
     """Write one try at collecting the order's money from ``phone`` (E.164) and ask for its prompt.
 
     The goods, which are held by now, go back on sale when the reservation's time is over.
-    Raises TooManyTries when this phone was prompted too often in this store.
+    Returns the attempt's id. Raises TooManyTries when this phone was prompted too often in
+    this store.
     """
-    lookup = vault().lookup(phone, store_id=bound_store())
+    store_id = bound_store()
+    lookup = vault().lookup(phone, store_id=store_id)
     _refuse_too_many_prompts(session, lookup)
-    token = new_token()
-    attempt = PaymentAttempt(
-        id=new_id(),
-        intent_id=intent.id,
-        order_id=order.id,
-        amount_cents=intent.amount_cents,
-        phone_sealed=vault().seal(phone, store_id=bound_store(), column="payment_attempts.phone"),
-        phone_lookup=lookup,
-        account_reference=new_reference(8),
-        token_hash=token_hash(token),
-        token_sealed=vault().seal(token, store_id=bound_store(), column="payment_attempts.token"),
+    token, attempt_id = new_token(), new_id()
+    session.execute(
+        _BEGIN,
+        {
+            "id": attempt_id,
+            "intent_id": intent_id,
+            "order_id": order_id,
+            "amount_cents": amount_cents,
+            "phone_sealed": vault().seal(phone, store_id=store_id, column="payment_attempts.phone"),
+            "phone_lookup": lookup,
+            "account_reference": new_reference(8),
+            "token_hash": token_hash(token),
+            "token_sealed": vault().seal(token, store_id=store_id, column="payment_attempts.token"),
+        },
     )
-    session.add(attempt)
-    intent.move_to(IntentStatus.PROCESSING)
-    session.flush()
     ask_for_all(
         session,
-        Work(Topic.SEND_ATTEMPT, str(attempt.id), {"attempt_id": str(attempt.id)}),
+        Work(Topic.SEND_ATTEMPT, str(attempt_id), {"attempt_id": str(attempt_id)}),
         Work(
             Topic.RELEASE_HOLD,
-            str(attempt.id),
-            {"order_id": str(order.id)},
+            str(attempt_id),
+            {"order_id": str(order_id)},
             after_seconds=timings().reservation,
         ),
     )
-    return attempt
+    return attempt_id
 
 
 def retry_payment(session: Session, order: Order, *, phone: str | None, key: str) -> PaymentAttempt:
@@ -123,10 +137,18 @@ def retry_payment(session: Session, order: Order, *, phone: str | None, key: str
     now = utcnow()
     if last is not None:
         _make_way(session, last, now)
-    stock.hold_again(session, order, until=timings().reservation_end(now))
-    attempt = begin_attempt(session, order, intent, phone=_phone_for(order, last, phone))
-    finish_key(session, key, str(attempt.id))
-    return attempt
+    if stock.hold_again(session, order, until=timings().reservation_end(now)):
+        take_again(session, order.id, is_paid=False)
+    attempt_id = begin_attempt(
+        session,
+        order.id,
+        intent.id,
+        amount_cents=intent.amount_cents,
+        phone=_phone_for(order, last, phone),
+    )
+    session.expire(intent)
+    finish_key(session, key, str(attempt_id))
+    return session.get_one(PaymentAttempt, (bound_store(), attempt_id))
 
 
 def latest_attempt(session: Session, order_id: UUID) -> PaymentAttempt | None:

@@ -26,6 +26,7 @@ from app.domain.payments.locking import lock_payment
 from app.domain.payments.models import PaymentAttempt, PaymentIntent
 from app.domain.payments.reviews import open_review
 from app.domain.payments.states import AttemptStatus, IntentStatus
+from app.domain.promotions.using import give_back, take_again
 from app.logging import get_logger
 from app.timings import timings
 
@@ -87,8 +88,10 @@ def _pay_order(
     now = utcnow()
     try:
         with session.begin_nested():
-            stock.hold_again(session, order, until=timings().reservation_end(now))
+            if stock.hold_again(session, order, until=timings().reservation_end(now)):
+                take_again(session, order.id, is_paid=True)
     except OutOfStock:
+        give_back(session, order.id)
         order.move_to(OrderStatus.CANCELLED)
         order.cancelled_at = now
         intent.move_to(IntentStatus.CANCELED)

@@ -100,6 +100,13 @@ _SENTENCES = {
     "page.taken_back": _("Page “%(of)s” put back"),
     "pages.changed": _("Pages shown or hidden"),
     "pages.taken_back": _("Pages shown or hidden as before"),
+    "promotion.changed": _("A promotion changed"),
+    "promotion.taken_back": _("A promotion put back as it was"),
+    "floor.changed": _("A lowest price changed"),
+    "floor.taken_back": _("A lowest price put back"),
+    "group.added": _("Customer group %(name)s added"),
+    "group.member_added": _("A phone added to the group %(name)s"),
+    "group.member_removed": _("A phone taken out of its group"),
     "catalogue.imported": _("Products brought in from a file"),
 }
 

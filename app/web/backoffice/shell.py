@@ -43,6 +43,7 @@ MENU = (
     Entry("run", _("My run"), "rider", "office_run.show", "run.see"),
     Entry("products", _("Products"), "box", "office_products.show", "products.see", is_tab=True),
     Entry("customers", _("Customers"), "person", "office_customers.show", "customers.see"),
+    Entry("promotions", _("Promotions"), "tag", "office_promotions.show", "promotions.see"),
     Entry("areas", _("Areas and fees"), "pin", "office_areas.show", "areas.see"),
     Entry("reviews", _("Money to settle"), "wallet", "office_reviews.show", "money.see"),
     Entry(

@@ -11,20 +11,19 @@ from flask.typing import ResponseReturnValue
 
 from app.addresses import store_url
 from app.db.engine import db
-from app.domain.cart.actions import add_to_cart, copy_cart, open_cart, set_quantity
-from app.domain.cart.models import Cart
+from app.domain.cart.actions import copy_cart, open_cart, set_quantity, use_code
+from app.domain.cart.adding import put_in_cart
 from app.domain.cart.queries import find_cart, find_cart_by_code, summarise_cart
-from app.domain.catalog.models import Variant
-from app.domain.catalog.queries import get_chosen_variant, get_variant
+from app.domain.checkout.actions import make_offer, review
+from app.domain.checkout.basket import Basket, cart_basket
 from app.domain.errors import NotFound
 from app.domain.seo.queries import canonical_host
 from app.web.forms import field, positive_int, whole_number
 from app.web.htmx import fragment, wants_fragment
-from app.web.limits import SEARCHES, limiter
+from app.web.limits import PROMOTION_CODES, SEARCHES, limiter
 from app.web.security import origin_checked
-from app.web.shopper import cart_id, remember_cart
+from app.web.shopper import cart_id, chosen_area, remember_cart, shopper_token
 from app.web.storefront.browse import MAX_OPTIONS
-from app.web.storefront.deliver import preview_for_cart
 from app.web.storefront.words import said_before
 from app.web.tenancy import open_store
 
@@ -41,6 +40,14 @@ class Removed:
     quantity: int
 
 
+@dataclass(frozen=True)
+class Tried:
+    """A promotion code that was just typed, and why it does not count."""
+
+    code: str
+    problem: str
+
+
 @bp.app_template_global("cart_link")
 def cart_link(code: str) -> str:
     """The address under which another phone can take this cart over."""
@@ -49,28 +56,24 @@ def cart_link(code: str) -> str:
 
 @bp.get("/cart")
 def show() -> ResponseReturnValue:
-    cart = find_cart(db.session(), cart_id())
     note = " ".join(said_before()) or None
-    return render_template("storefront/cart.html", **_panel(cart, note=note))
+    return render_template("storefront/cart.html", **_panel(_basket(), note=note))
 
 
 @bp.post("/cart/lines")
 @origin_checked
 def add_line() -> ResponseReturnValue:
-    variant = _asked_variant()
     quantity = request.form.get("quantity", 1, type=positive_int)
-    cart = open_cart(db.session(), cart_id())
-    change = add_to_cart(db.session(), cart, variant, quantity=quantity)
+    added = put_in_cart(db.session(), cart_id(), quantity=quantity, **_asked_variant())
     db.session.commit()
     if not wants_fragment():
-        return remember_cart(make_response(redirect("/cart", code=303)), cart)
+        return remember_cart(make_response(redirect("/cart", code=303)), added)
     if request.form.get("panel"):
-        return remember_cart(_panel_answer(cart, note=change.note), cart)
-    summary = summarise_cart(db.session(), cart.id)
+        return remember_cart(_panel_answer(added.id, note=added.note), added)
     answer = fragment(
-        "storefront/_added.html", summary=summary, note=change.note, events=("cart:changed",)
+        "storefront/_added.html", summary=added.summary, note=added.note, events=("cart:changed",)
     )
-    return remember_cart(answer, cart)
+    return remember_cart(answer, added)
 
 
 @bp.post("/cart/lines/<uuid:line_id>")
@@ -89,7 +92,28 @@ def change_line(line_id: UUID) -> ResponseReturnValue:
     db.session.commit()
     if not wants_fragment():
         return remember_cart(make_response(redirect("/cart", code=303)), cart)
-    return remember_cart(_panel_answer(cart, note=change.note, undo=removed), cart)
+    return remember_cart(_panel_answer(cart.id, note=change.note, undo=removed), cart)
+
+
+@bp.post("/cart/code")
+@origin_checked
+@limiter.limit(PROMOTION_CODES)
+def use_promotion_code() -> ResponseReturnValue:
+    """Try a promotion code and keep it where it counts; an empty one takes the last off."""
+    typed = field("code", most=40)
+    basket = _basket(code=typed or None)
+    if basket is None:
+        return redirect("/cart", code=303)
+    problem = make_offer(basket, area=basket.area).code_problem if typed else ""
+    if not problem:
+        use_code(db.session(), basket.id, basket.typed_code if typed else None)
+        db.session.commit()
+        if not wants_fragment():
+            return redirect("/cart", code=303)
+    facts = _panel(_basket()) | {"tried": Tried(typed, problem)}
+    if wants_fragment():
+        return fragment("storefront/_cart_panel.html", status=422 if problem else 200, **facts)
+    return make_response(render_template("storefront/cart.html", **facts), 422)
 
 
 @bp.get("/cart/with/<code>")
@@ -128,39 +152,50 @@ def bar() -> ResponseReturnValue:
     return render_template("storefront/_cart_bar.html", summary=summary)
 
 
-def _asked_variant() -> Variant:
-    """What to add: by SKU, or by product and the value of each of its options. Raises NotFound."""
+def _asked_variant() -> dict[str, Any]:
+    """What to add: by SKU, or by product and the value of each of its options."""
     sku = field("sku", most=80)
     if sku:
-        return get_variant(db.session(), sku)
+        return {"sku": sku}
     values = [
         request.form[f"option-{at}"] for at in range(MAX_OPTIONS) if f"option-{at}" in request.form
     ]
-    return get_chosen_variant(db.session(), field("product", most=100), values)
+    return {"slug": field("product", most=100), "options": values}
 
 
-def _panel_answer(cart: Cart, *, note: str | None = None, undo: Removed | None = None) -> Response:
-    fresh = find_cart(db.session(), cart.id)
+def _basket(*, code: str | None = None) -> Basket | None:
+    area = chosen_area()
+    return cart_basket(
+        db.session(),
+        cart_id(),
+        area=area.slug if area else None,
+        token=shopper_token(),
+        code=code,
+    )
+
+
+def _panel_answer(cart: UUID, *, note: str | None = None, undo: Removed | None = None) -> Response:
+    area = chosen_area()
+    fresh = cart_basket(db.session(), cart, area=area.slug if area else None, token=shopper_token())
     return fragment("storefront/_cart_panel.html", **_panel(fresh, note=note, undo=undo))
 
 
 def _panel(
-    cart: Cart | None, *, note: str | None = None, undo: Removed | None = None
+    basket: Basket | None, *, note: str | None = None, undo: Removed | None = None
 ) -> dict[str, Any]:
-    """What the panel needs: the cart, and what delivery of it would cost."""
-    preview, problem = None, None
-    if cart is not None and cart.lines:
-        preview, problem = preview_for_cart(
-            cart.subtotal_cents,
-            sum(line.quantity * line.variant.weight_grams for line in cart.lines),
-            any(line.variant.is_bulky for line in cart.lines),
-        )
+    """What the panel needs: the cart, its price and why, and what delivery of it would cost."""
+    priced = None
+    if basket is not None and basket.lines:
+        priced = review(db.session(), g.store, basket, area=basket.area, is_binding=False)
     return {
-        "cart": cart,
-        "preview": preview,
+        "cart": basket,
+        "review": priced,
+        "why": {line.line.id: line for line in priced.lines} if priced else {},
+        "preview": priced.preview if priced else None,
         "unserved": None,
         "cheapest_fee_cents": None,
-        "note": note or problem,
+        "note": note or (priced.problem if priced else ""),
+        "tried": None,
         "undo": undo,
         "store": g.store,
     }

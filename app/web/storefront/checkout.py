@@ -9,14 +9,13 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from flask.typing import ResponseReturnValue
 
 from app.db.engine import db
-from app.domain.cart.actions import choose_area
-from app.domain.cart.models import Cart
-from app.domain.cart.queries import find_cart
-from app.domain.checkout.actions import CheckoutForm, Review, place_order, review
+from app.domain.cart.actions import choose_area, use_code
+from app.domain.checkout.actions import CheckoutForm, Review, make_offer, place_order, review
+from app.domain.checkout.basket import Basket, KnownShopper, area_slug, checkout_basket
 from app.domain.customers.models import Customer
 from app.domain.customers.numbers import Number, numbers_of
 from app.domain.delivery.areas import UnknownArea, get_area
-from app.domain.delivery.queries import area_name, store_areas
+from app.domain.delivery.queries import area_name
 from app.domain.errors import (
     AlreadyPaid,
     AmountNotPayable,
@@ -30,14 +29,14 @@ from app.domain.errors import (
     StorePaused,
     WayNotOffered,
 )
-from app.domain.onboarding.queries import takes_real_money
-from app.domain.stores.trust import trust_of
-from app.ids import new_token
+from app.domain.promotions.coupons import CodeRefused
+from app.i18n import gettext as _
+from app.ids import new_id, new_token
 from app.phones import InvalidPhone
 from app.web.forms import cents_field
 from app.web.forms import field as text_field
 from app.web.htmx import fragment, wants_fragment
-from app.web.limits import CHECKOUTS, limiter
+from app.web.limits import CHECKOUTS, PROMOTION_CODES, limiter
 from app.web.shopper import cart_id, chosen_area, known_shopper, remember_area, shopper_token
 from app.web.storefront.words import said_before
 from app.web.tenancy import open_store
@@ -69,6 +68,7 @@ class Typed:
     area: str = ""
     landmark: str = ""
     name: str = ""
+    code: str = ""  # of a promotion, typed and not used yet
     wrong: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -78,12 +78,10 @@ class Typed:
 
 @bp.get("/checkout")
 def show() -> ResponseReturnValue:
-    cart = find_cart(db.session(), cart_id())
-    if cart is None or not cart.lines:
+    basket = _basket(is_change=bool(request.args.get("change")))
+    if basket is None or not basket.sellable:
         return redirect("/cart", code=303)
-    shopper = None if request.args.get("change") else _paying_shopper()
-    typed = _remembered(cart, shopper)
-    answer = _page(cart, typed, shopper)
+    answer = _page(basket, _remembered(basket))
     db.session.commit()  # the quote that the shown fee is
     return answer
 
@@ -91,20 +89,23 @@ def show() -> ResponseReturnValue:
 @bp.post("/checkout/summary")
 def summary() -> ResponseReturnValue:
     """The fee, the time and the total for an area: a piece for htmx, the whole page without."""
-    cart = find_cart(db.session(), cart_id())
-    if cart is None or not cart.lines:
-        return redirect("/cart", code=303)
-    shopper = None if request.form.get("change") else _paying_shopper()
     typed = _typed()
-    if wants_fragment():
-        facts = _facts(cart, typed, shopper)
-        answer = fragment("storefront/_checkout_summary.html", is_swap=True, **facts)
-    else:
-        answer = _page(cart, typed, shopper)
+    basket = _basket(typed, is_change=bool(request.form.get("change")))
+    if basket is None or not basket.sellable:
+        return redirect("/cart", code=303)
+    answer = _summary(basket, typed) if wants_fragment() else _page(basket, typed)
     if typed.area and not typed.is_pickup:
-        choose_area(db.session(), cart, typed.area)
+        choose_area(db.session(), basket.id, typed.area)
     db.session.commit()
     return _with_area(answer, typed)
+
+
+@bp.post("/checkout/code")
+@limiter.limit(PROMOTION_CODES)
+def use_promotion_code() -> ResponseReturnValue:
+    """Try the code that was typed and keep it where it counts; an empty one takes the last off."""
+    typed = _typed()
+    return _try_code(typed, _basket(typed, code=typed.code or None))
 
 
 @bp.post("/checkout")
@@ -114,6 +115,8 @@ def place() -> ResponseReturnValue:
     if cart is None:
         return redirect("/cart", code=303)
     typed = _typed()
+    if typed.code:  # typed and not used yet: the total on the page was without it
+        return _try_code(typed, _basket(typed, code=typed.code))
     shopper = None if typed.phone else known_shopper()
     payer = _payer(shopper)
     form = CheckoutForm(
@@ -125,6 +128,7 @@ def place() -> ResponseReturnValue:
         is_pickup=typed.is_pickup,
         pay_on_delivery=request.form.get("pay") == "on_delivery",
         shown_total_cents=cents_field("shown_total_cents"),
+        shopper_token=shopper_token() if payer and not typed.phone else None,
     )
     try:
         placed = place_order(
@@ -141,15 +145,36 @@ def place() -> ResponseReturnValue:
     return _with_area(make_response(redirect(f"/o/{placed.token}", code=303)), typed)
 
 
+def _try_code(typed: Typed, basket: Basket | None) -> Response:
+    """The page with the code's effect on the total, or with the words why it has none."""
+    if basket is None or not basket.sellable:
+        return make_response(redirect("/cart", code=303))
+    area = None if typed.is_pickup else typed.area
+    if typed.code:
+        offer = make_offer(basket, area=area, is_pickup=typed.is_pickup)
+        if offer.code_problem:
+            typed.wrong["code"] = offer.code_problem
+            basket = _basket(typed) or basket  # priced with what stood before
+        else:
+            use_code(db.session(), basket.id, basket.typed_code)
+            typed.code = ""
+    else:
+        use_code(db.session(), basket.id, None)
+        basket = _basket(typed) or basket
+    answer = _summary(basket, typed) if wants_fragment() else _page(basket, typed)
+    answer.status_code = 422 if typed.wrong else 200
+    db.session.commit()
+    return _with_area(answer, typed)
+
+
 def _again(typed: Typed, error: DomainError) -> Response:
     """The same page with the reason on it: nothing was ordered, nothing charged, nothing lost."""
     db.session.rollback()
-    cart = find_cart(db.session(), cart_id())
-    if cart is None or not cart.lines:
-        return make_response(redirect("/cart", code=303))
-    shopper = _paying_shopper()
     notices: list[str] = []
-    if isinstance(error, FieldProblem):
+    if isinstance(error, CodeRefused):
+        notices.append(_("%(reason)s We took the code off.", reason=str(error)))
+        use_code(db.session(), cart_id() or new_id(), None)
+    elif isinstance(error, FieldProblem):
         typed.wrong[error.field] = str(error)
     elif isinstance(error, AreaNotServed | BelowMinimumOrder):
         typed.wrong["area"] = str(error)
@@ -159,37 +184,60 @@ def _again(typed: Typed, error: DomainError) -> Response:
         if isinstance(error, PriceChanged):
             notices += error.changes
     # A known shopper whose saved details do not serve must be able to type others.
-    answer = _page(cart, typed, None if typed.wrong else shopper, notices=notices)
+    basket = _basket(typed, is_change=bool(typed.wrong or typed.phone))
+    if basket is None or not basket.sellable:
+        return make_response(redirect("/cart", code=303))
+    answer = _page(basket, typed, notices=notices)
     answer.status_code = 422
     db.session.commit()
     return answer
 
 
-def _page(
-    cart: Cart, typed: Typed, shopper: Customer | None, *, notices: list[str] | None = None
-) -> Response:
-    facts = _facts(cart, typed, shopper)
+def _basket(
+    typed: Typed | None = None, *, is_change: bool = False, code: str | None = None
+) -> Basket | None:
+    """The cart, read for the area that was typed or chosen. ``is_change``: for another phone."""
+    if typed is not None:
+        area = None if typed.is_pickup else area_slug(db.session(), typed.area)
+    else:
+        chosen = chosen_area()
+        area = chosen.slug if chosen else None
+    return checkout_basket(
+        db.session(),
+        cart_id(),
+        area=area,
+        token=None if is_change else shopper_token(),
+        code=code,
+    )
+
+
+def _page(basket: Basket, typed: Typed, *, notices: list[str] | None = None) -> Response:
     page = render_template(
         "storefront/checkout.html",
-        areas=store_areas(db.session()),
-        trust=trust_of(db.session()),
+        areas=basket.areas,
+        trust=basket.trust,
         notices=[*(notices or ()), *said_before()],
         is_swap=False,
-        **facts,
+        **_facts(basket, typed),
     )
     return make_response(page)
 
 
-def _facts(cart: Cart, typed: Typed, shopper: Customer | None) -> dict[str, Any]:
+def _summary(basket: Basket, typed: Typed) -> Response:
+    return fragment("storefront/_checkout_summary.html", is_swap=True, **_facts(basket, typed))
+
+
+def _facts(basket: Basket, typed: Typed) -> dict[str, Any]:
     priced: Review = review(
         db.session(),
         g.store,
-        cart,
-        area=None if typed.is_pickup else typed.area,
+        basket,
+        area=None if typed.is_pickup or not typed.area else basket.area,
         is_pickup=typed.is_pickup,
     )
+    shopper = _paying_shopper(basket)
     return {
-        "cart": cart,
+        "cart": basket,
         "typed": typed,
         "review": priced,
         "area_name": "" if typed.is_pickup else _name_of(typed.area),
@@ -197,11 +245,11 @@ def _facts(cart: Cart, typed: Typed, shopper: Customer | None) -> dict[str, Any]
         "numbers": _numbers(shopper),
         "chosen_number": request.form.get("number", ""),
         "pickup": PICKUP,
-        "is_test_shop": not takes_real_money(db.session()),
+        "is_test_shop": basket.is_test_shop,
     }
 
 
-def _numbers(shopper: Customer | None) -> list[Number]:
+def _numbers(shopper: Customer | KnownShopper | None) -> list[Number]:
     """The numbers that this browser may have prompted without typing one, the default first."""
     if shopper is None:
         return []
@@ -212,10 +260,9 @@ def _numbers(shopper: Customer | None) -> list[Number]:
     return numbers
 
 
-def _paying_shopper() -> Customer | None:
+def _paying_shopper(basket: Basket) -> KnownShopper | None:
     """The known shopper, where this browser has proved a number of theirs that can be paid with."""
-    shopper = known_shopper()
-    return shopper if _numbers(shopper) else None
+    return basket.shopper if _numbers(basket.shopper) else None
 
 
 def _payer(shopper: Customer | None) -> Number | None:
@@ -232,20 +279,16 @@ def _typed() -> Typed:
         area=area,
         landmark=text_field("landmark", most=200),
         name=text_field("name", most=80),
+        code=text_field("code", most=40),
     )
 
 
-def _remembered(cart: Cart, shopper: Customer | None) -> Typed:
+def _remembered(basket: Basket) -> Typed:
     """What can be filled in before the shopper types: their area, and what a proven phone gives."""
-    known = chosen_area()
-    area = known.slug if known else cart.area or ""
+    area, shopper = basket.area or "", _paying_shopper(basket)
     if shopper is None:
         return Typed(area=area)
-    return Typed(
-        area=area or shopper.last_area or "",
-        landmark=shopper.last_landmark,
-        name=shopper.name,
-    )
+    return Typed(area=area, landmark=shopper.last_landmark, name=shopper.name)
 
 
 def _name_of(slug: str) -> str:

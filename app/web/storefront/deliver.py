@@ -10,14 +10,12 @@ from flask.typing import ResponseReturnValue
 from app.clock import utcnow
 from app.db.engine import db
 from app.domain.cart.actions import choose_area
-from app.domain.cart.queries import find_cart
 from app.domain.delivery.areas import Area, UnknownArea, get_area, suggest_areas
 from app.domain.delivery.fees import Basket, FeeRule
 from app.domain.delivery.promises import promise_for, promise_words
 from app.domain.delivery.queries import (
     FeePreview,
     StoreArea,
-    fee_preview,
     fee_rules,
     find_store_area,
     own_name,
@@ -25,7 +23,7 @@ from app.domain.delivery.queries import (
     promise_terms,
     store_areas,
 )
-from app.domain.errors import AreaNotServed, BelowMinimumOrder
+from app.domain.errors import AreaNotServed
 from app.i18n import gettext as _
 from app.web.security import origin_checked
 from app.web.shopper import cart_id, chosen_area, remember_area
@@ -60,7 +58,7 @@ def save() -> ResponseReturnValue:
     found = find_store_area(db.session(), request.form.get("area", "")[:60])
     if found is None:
         raise AreaNotServed(None)
-    cart = find_cart(db.session(), cart_id())
+    cart = cart_id()
     if cart is not None:
         choose_area(db.session(), cart, found.area.slug)
         db.session.commit()
@@ -88,27 +86,6 @@ def strip() -> ResponseReturnValue:
         is_answer=True,
         next_path=_next_path(request.args.get("next", "/")),
     )
-
-
-def preview_for_cart(
-    subtotal_cents: int, grams: int, is_bulky: bool
-) -> tuple[FeePreview | None, str | None]:
-    """The fee for this shopper's area and these goods, or the sentence why there is none."""
-    area = chosen_area()
-    if area is None:
-        return None, None
-    try:
-        preview = fee_preview(
-            db.session(),
-            g.store,
-            area.slug,
-            basket_cents=subtotal_cents,
-            grams=grams,
-            is_bulky=is_bulky,
-        )
-    except (AreaNotServed, BelowMinimumOrder) as error:
-        return None, str(error)
-    return preview, None
 
 
 def _preview(area: Area) -> FeePreview:

@@ -214,14 +214,15 @@ def test_an_unknown_order_and_another_stores_look_the_same(client: Shopper, stor
     assert client.get("/o/nonsense").status_code == 404
 
 
-def test_pages_keep_nothing_in_the_browsers_storage(client: Shopper, session: Session) -> None:
+def test_pages_keep_no_more_than_the_goods_that_were_seen(client: Shopper, session: Session) -> None:
     ready(client, session)
     page = client.get("/checkout").text
     script = re.search(r'src="(/static/store\.[^"]+)"', page)
     assert script is not None
     source = client.get(script[1])
     assert source.status_code == 200
-    assert "localStorage" not in source.text
+    assert source.text.count("localStorage") == source.text.count("=localStorage") == 1
+    assert set(re.findall(r"\bstore\.(\w+)", source.text)) == {"seen", "removeItem"}
     assert "sessionStorage" not in source.text
     assert len(source.data) < 3 * 1024
     source.close()
