@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -15,6 +17,7 @@ from app.domain.media.actions import sweep_photos
 from app.domain.people.limits import sweep_tries
 from app.domain.people.otp import sweep_codes
 from app.domain.seo.actions import write_sitemap as write
+from app.domain.seo.share_cards import sweep_cards
 from app.domain.stores.models import Domain, Store
 from app.jobs import Topic
 from tasks.runner import handles
@@ -33,7 +36,7 @@ def write_sitemap(session: Session) -> None:
         write(
             session,
             session.get_one(Store, bound_store()),
-            addresses.store_url(host, "").rstrip("/"),
+            addresses.store_url(host, ""),
         )
 
 
@@ -45,12 +48,16 @@ def look_for_nudges(session: Session) -> None:
 
 @handles(Topic.SWEEP_OLD_ROWS)
 def sweep_old_rows(session: Session) -> None:
-    """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two."""
+    """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two.
+
+    Pictures of shared links go after three months; one that is still asked for is drawn again.
+    """
     sweep_codes(session)
     sweep_tries(session)
     sweep_uploads(session)
     sweep_photos(session)
     sweep_exports(session)
+    sweep_cards(bound_store(), utcnow() - timedelta(days=90))
     for statement in (
         "DELETE FROM app.idempotency_keys WHERE store_id = app.store_id() AND created_at < now() - interval '7 days'",
         "DELETE FROM app.delivery_quotes WHERE store_id = app.store_id() AND created_at < now() - interval '60 days'",

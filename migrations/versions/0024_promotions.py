@@ -6,7 +6,7 @@ Additive; the new columns have defaults, so that no row is rewritten.
 from alembic import op
 
 revision = "0024_promotions"
-down_revision = "0019_sign_up"
+down_revision = "0023_found"
 
 UP = """
 CREATE TABLE app.customer_groups(

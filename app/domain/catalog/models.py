@@ -127,6 +127,7 @@ class Variant(StoreOwned, Base):
     sale_ends_at: Mapped[datetime | None]
     sale_below_floor: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    changed_at: Mapped[datetime | None]  # when shoppers last saw another price or stock; by trigger
 
     product: Mapped[Product] = relationship(back_populates="variants")
 
@@ -220,6 +221,22 @@ class OldSlug(Base):
     store_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, default=bound_store)
     slug: Mapped[str] = mapped_column(primary_key=True)
     product_id: Mapped[UUID]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class OldCategorySlug(Base):
+    """Where a category's page used to be."""
+
+    __tablename__ = "old_category_slugs"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "category_id"], ["app.categories.store_id", "app.categories.id"]
+        ),
+    )
+
+    store_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, default=bound_store)
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    category_id: Mapped[UUID]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -19,7 +19,14 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
-from app.domain.catalog.models import LOW_STOCK, OldSlug, Product, Variant
+from app.domain.catalog.models import (
+    LOW_STOCK,
+    Category,
+    OldCategorySlug,
+    OldSlug,
+    Product,
+    Variant,
+)
 from app.domain.errors import NotFound
 from app.domain.stores.trust import TRUST_JSON, Trust
 
@@ -152,6 +159,7 @@ class VariantView:
     weight_grams: int
     is_bulky: bool
     sale_ends_at: str | None = None  # as ISO 8601, while it is on sale
+    barcode: str | None = None
 
     @property
     def is_low(self) -> bool:
@@ -195,6 +203,7 @@ class ProductPage:
     pictures: list[Picture]
     related: list[Card]
     cheapest_fee_cents: int | None
+    most_fee_cents: int | None  # that delivery may cost at all, whatever the area and the rule
     trust: Trust
 
     def choose(self, wanted: Mapping[int, str]) -> VariantView:
@@ -399,6 +408,21 @@ SELECT jsonb_build_object(
 """  # noqa: S608
 )
 
+# No delivery costs more than this: the dearest area with the dearest extra, or the dearest rule.
+MOST_FEE = """
+(SELECT greatest(a.dearest + r.extra, r.whole)
+   FROM (SELECT max(fee_cents) AS dearest FROM app.delivery_areas
+          WHERE store_id = app.store_id() AND is_active) a,
+        (SELECT coalesce(max((terms->>'fee_cents')::bigint)
+                           FILTER (WHERE (terms->>'is_extra')::boolean), 0) AS extra,
+                coalesce(max((terms->>'fee_cents')::bigint)
+                           FILTER (WHERE NOT coalesce((terms->>'is_extra')::boolean, false)), 0)
+                  AS whole
+           FROM app.fee_rules
+          WHERE store_id = app.store_id() AND is_active AND kind <> 'pickup') r
+  WHERE a.dearest IS NOT NULL)
+"""
+
 _PRODUCT = text(
     f"""
 WITH wanted AS (
@@ -426,8 +450,8 @@ SELECT jsonb_build_object(
   'variants', (SELECT jsonb_agg(jsonb_build_object('sku', sku, 'options', to_jsonb(option_values),
                  'price_cents', app.price_now(w), 'compare_at_cents', app.compare_now(w),
                  'sale_ends_at', CASE WHEN app.price_now(w) < w.price_cents THEN w.sale_ends_at END,
-                 'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky)
-                 ORDER BY position, sku)
+                 'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky,
+                 'barcode', barcode) ORDER BY position, sku)
                  FROM app.variants w
                 WHERE w.store_id = p.store_id AND w.product_id = p.id AND w.is_active),
   'attributes', p.attributes, 'seo_title', p.seo_title, 'seo_description', p.seo_description,
@@ -444,6 +468,7 @@ SELECT jsonb_build_object(
         WHERE c.stock > 0 ORDER BY coalesce(b.n, 0) DESC, c.created_at DESC, c.slug LIMIT 4) x),
   'cheapest_fee_cents', (SELECT min(fee_cents) FROM app.delivery_areas
                           WHERE store_id = p.store_id AND is_active),
+  'most_fee_cents', {MOST_FEE},
   'trust', {TRUST_JSON})
   FROM wanted p LEFT JOIN app.categories k ON k.store_id = p.store_id AND k.id = p.category_id
 """  # noqa: S608
@@ -551,6 +576,7 @@ def product_page(session: Session, slug: str, *, with_drafts: bool = False) -> P
         pictures=[Picture(**picture) for picture in row["pictures"] or ()],
         related=_cards(row["related"]),
         cheapest_fee_cents=row["cheapest_fee_cents"],
+        most_fee_cents=row["most_fee_cents"],
         trust=Trust.from_json(row["trust"]),
     )
 
@@ -567,6 +593,19 @@ def find_moved(session: Session, slug: str) -> str | None:
         select(Product.slug)
         .join(OldSlug, (OldSlug.store_id == Product.store_id) & (OldSlug.product_id == Product.id))
         .where(OldSlug.store_id == bound_store(), OldSlug.slug == slug, Product.status == "active")
+    )
+
+
+def find_moved_category(session: Session, slug: str) -> str | None:
+    """Where the category of this old address is now; one step, however often it moved."""
+    return session.scalar(
+        select(Category.slug)
+        .join(
+            OldCategorySlug,
+            (OldCategorySlug.store_id == Category.store_id)
+            & (OldCategorySlug.category_id == Category.id),
+        )
+        .where(OldCategorySlug.store_id == bound_store(), OldCategorySlug.slug == slug)
     )
 
 

@@ -11,7 +11,7 @@ from app.db.tenancy import bound_store
 from app.domain.errors import NotFound
 from app.domain.pages.models import Page
 from app.domain.pages.ready import POLICIES, READY, Words, facts_of, ready_title, ready_words
-from app.domain.stores.models import Store
+from app.domain.stores.models import Domain, Store
 from app.i18n import LOCALES
 
 
@@ -47,12 +47,26 @@ def words_in(page: Page | None, slug: str, locale: str, store: Store) -> Words:
     raise NotFound
 
 
-def published_words(session: Session, store: Store, slug: str, locale: str) -> Words:
-    """What a shopper reads at an address. Raises NotFound unless the page is published."""
-    page = find_page(session, slug)
-    if page is None or not page.is_published:
+def published_words(session: Session, store: Store, slug: str, locale: str) -> tuple[Words, str]:
+    """What a shopper reads at an address, and the host it is known under, in one statement.
+
+    Raises NotFound unless the page is published.
+    """
+    host = (
+        select(Domain.host)
+        .where(Domain.store_id == bound_store())
+        .order_by(Domain.is_canonical.desc(), Domain.verified_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        select(Page, host).where(
+            Page.store_id == bound_store(), Page.slug == slug, Page.is_published
+        )
+    ).one_or_none()
+    if row is None:
         raise NotFound
-    return words_in(page, slug, locale, store)
+    return words_in(row[0], slug, locale, store), row[1] or ""
 
 
 def all_pages(session: Session, locale: str) -> list[PageRow]:

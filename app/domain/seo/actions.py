@@ -6,6 +6,7 @@ from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.seo.models import Sitemap
 from app.domain.seo.queries import addresses
@@ -19,7 +20,7 @@ def write_sitemap(session: Session, store: Store, base_url: str) -> int:
     ``base_url`` is the store's own address without a slash at the end. Running it again
     writes the same; goods that are no longer on sale are gone from it.
     """
-    pages = addresses(session)
+    pages = addresses(session, utcnow())
     files = sitemap_files(pages, base_url)
     counts = {name: body.count("<url>") for name, body in files.items()}
     statement = insert(Sitemap).values(

@@ -1,6 +1,7 @@
 """One area's page: what the store can bring there, for how much and by when, and what is known.
 
-A page exists only where the store delivers today and has goods in stock to bring.
+A page exists only where the store delivers today and has goods in stock to bring. With fewer
+than ``ENOUGH_TO_INDEX`` products it is shown to people and kept out of the index.
 """
 
 from __future__ import annotations
@@ -8,35 +9,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
-from zlib import crc32
 
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.queries import Card, category_page, search
+from app.domain.catalog.queries import Card
 from app.domain.delivery.areas import Area
 from app.domain.delivery.fees import Basket, FeeQuote, FeeRule
 from app.domain.delivery.promises import Promise, promise_for, promise_words
-from app.domain.delivery.queries import (
-    StoreArea,
-    fee_rules,
-    price_delivery,
-    promise_terms,
-    store_areas,
-)
+from app.domain.delivery.queries import StoreArea, price_delivery, promise_terms
 from app.domain.errors import NotFound
-from app.domain.seo import queries
-from app.domain.seo.queries import ENOUGH_TO_INDEX, AreaTruth, StockedCategory
+from app.domain.seo.area_facts import AreaTruth, StockedCategory, find_area_facts, find_served
 from app.domain.stores.models import Store
 
-PICKS = 4
-SEEN = 120
-"""How many goods are looked through for an area's picks."""
+ENOUGH_TO_INDEX = 3
+MOST_NEIGHBOURS = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Neighbour:
+class AreaLine:
+    """An area with its fee: a row of the list, or a neighbour on another area's page."""
+
     area: Area
     fee_cents: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AreaList:
+    host: str  # the store's canonical one
+    lines: list[AreaLine]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,26 +58,23 @@ class AreaPage:
     in_stock: int
     lowest_cents: int
     categories: list[StockedCategory]  # on the area's own page alone
-    neighbours: list[Neighbour]
+    neighbours: list[AreaLine]
     truth: AreaTruth | None
     is_indexed: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AreaLine:
-    """One row of the list of areas."""
-
-    area: Area
-    fee_cents: int
-
-
-def area_list(session: Session, at: datetime) -> list[AreaLine]:
+def area_list(session: Session, at: datetime) -> AreaList:
     """Every area the store delivers to with its fee in cents, by name. Raises NotFound for none."""
-    served = store_areas(session)
-    if not served:
+    served = find_served(session)
+    if not served.areas:
         raise NotFound
-    rules = fee_rules(session)
-    return [AreaLine(area=one.area, fee_cents=_fee(one, 0, rules, at).fee_cents) for one in served]
+    return AreaList(
+        host=served.host,
+        lines=[
+            AreaLine(area=one.area, fee_cents=_fee(one, 0, served.rules, at).fee_cents)
+            for one in served.areas
+        ],
+    )
 
 
 def get_area_page(
@@ -87,26 +84,21 @@ def get_area_page(
 
     Raises NotFound where the store does not deliver, or has nothing in stock to bring.
     """
-    served = store_areas(session)
-    found = next((one for one in served if one.area.slug == area_slug), None)
-    if found is None:
+    facts = find_area_facts(session, area_slug, category_slug, at)
+    served = facts.served
+    found = served.find(area_slug)
+    if found is None or facts.lowest_cents is None:
         raise NotFound
-    listing = (
-        category_page(session, category_slug, in_stock=True, shown=SEEN)
-        if category_slug is not None
-        else search(session, "", in_stock=True, shown=SEEN)
-    )
-    if not listing.count or listing.lowest_cents is None:
+    if category_slug is not None and facts.category_name is None:
         raise NotFound
-    rules = fee_rules(session)
-    quoted = _fee(found, listing.lowest_cents, rules, at)
+    quoted = _fee(found, facts.lowest_cents, served.rules, at)
     terms = promise_terms(store, found)
     promise = promise_for(terms, at)
     return AreaPage(
         area=found.area,
-        host=listing.host,
+        host=served.host,
         category_slug=category_slug,
-        category_name=listing.title if category_slug is not None else None,
+        category_name=facts.category_name,
         fee_cents=quoted.fee_cents,
         fee_reason=quoted.reason,
         minimum_cents=found.terms.minimum_order_cents,
@@ -114,34 +106,41 @@ def get_area_page(
         promise=promise,
         promise_text=promise_words(promise, at),
         order_by=terms.cutoff,
-        picks=pick(
-            listing.cards,
-            found.area.slug,
-            queries.favourites(session, found.area.slug),
-        ),
-        in_stock=listing.count,
-        lowest_cents=listing.lowest_cents,
-        categories=queries.stocked_categories(session) if category_slug is None else [],
+        picks=facts.picks,
+        in_stock=facts.in_stock,
+        lowest_cents=facts.lowest_cents,
+        categories=facts.categories if category_slug is None else [],
         neighbours=[
-            Neighbour(area=one.area, fee_cents=_fee(one, listing.lowest_cents, rules, at).fee_cents)
-            for one in queries.neighbours(found.area, served)
+            AreaLine(
+                area=one.area,
+                fee_cents=_fee(one, facts.lowest_cents, served.rules, at).fee_cents,
+            )
+            for one in neighbours(found.area, served.areas)
         ],
-        truth=queries.find_area_truth(session, found.area.slug, at),
-        is_indexed=listing.count >= ENOUGH_TO_INDEX,
+        truth=facts.truth,
+        is_indexed=facts.in_stock >= ENOUGH_TO_INDEX,
     )
 
 
-def pick(cards: Sequence[Card], area_slug: str, bought: dict[str, int]) -> list[Card]:
-    """The few to show: what this area bought most, then in an order of the area's own.
+def neighbours(area: Area, served: Sequence[StoreArea]) -> list[StoreArea]:
+    """Up to four served areas that people would call near: the same ward, then as far out.
 
-    The order is the same every day, and another one for another area, so that two areas'
-    pages do not show the same few.
+    Among equals those that follow in the alphabet come first, so that the pages of two
+    areas do not all name the same four.
     """
 
-    def place(card: Card) -> tuple[int, int]:
-        return -bought.get(card.slug, 0), crc32(f"{area_slug}/{card.slug}".encode())
+    def nearness(one: StoreArea) -> tuple[int, bool, str]:
+        other = one.area
+        if other.ward == area.ward:
+            rank = 0
+        elif (other.county, other.band) == (area.county, area.band):
+            rank = 1
+        else:
+            rank = 2
+        return rank, other.name < area.name, other.name
 
-    return sorted(cards, key=place)[:PICKS]
+    near = [one for one in served if one.area.slug != area.slug and nearness(one)[0] < 2]
+    return sorted(near, key=nearness)[:MOST_NEIGHBOURS]
 
 
 def _fee(found: StoreArea, basket_cents: int, rules: Sequence[FeeRule], at: datetime) -> FeeQuote:

@@ -1,13 +1,20 @@
-"""A sitemap's files from a list of pages, as sitemaps.org describes them. Pure text."""
+"""A sitemap's files from a list of pages, as sitemaps.org describes them. Pure text.
+
+Every page is there once for each language, and each names the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
+from app.domain.seo.languages import alternates, in_language
+from app.i18n import LOCALES
+
 NAMESPACE = "http://www.sitemaps.org/schemas/sitemap/0.9"
+XHTML = "http://www.w3.org/1999/xhtml"
 MOST_URLS = 50_000
 """The protocol's limit for one file; a store with more gets an index of files."""
 
@@ -26,28 +33,39 @@ def sitemap_files(
     pages: Sequence[Address], base_url: str, *, most: int = MOST_URLS
 ) -> dict[str, str]:
     """The files of a sitemap by name: one, or an index and its parts when there are too many."""
-    if len(pages) <= most:
+    pages_a_file = most // len(LOCALES)
+    if len(pages) <= pages_a_file:
         return {INDEX: _url_set(pages, base_url)}
-    parts = [pages[start : start + most] for start in range(0, len(pages), most)]
+    parts = [pages[start : start + pages_a_file] for start in range(0, len(pages), pages_a_file)]
     files = {f"sitemap-{n}.xml": _url_set(part, base_url) for n, part in enumerate(parts, 1)}
     entries = [
-        _entry("sitemap", f"{base_url}/sitemap-{n}.xml", _newest(part))
+        f"<sitemap><loc>{escape(base_url)}/sitemap-{n}.xml</loc>{_changed(_newest(part))}</sitemap>"
         for n, part in enumerate(parts, 1)
     ]
     return {INDEX: _document("sitemapindex", entries), **files}
 
 
 def _url_set(pages: Sequence[Address], base_url: str) -> str:
-    return _document(
-        "urlset", [_entry("url", base_url + page.path, page.changed_at) for page in pages]
+    entries = [entry for page in pages for entry in _entries(page, base_url)]
+    return _document("urlset", entries, f' xmlns:xhtml="{XHTML}"')
+
+
+def _entries(page: Address, base_url: str) -> Iterator[str]:
+    url = escape(base_url + page.path)
+    # The schema wants the links of other namespaces after our own elements.
+    rest = _changed(page.changed_at) + "".join(
+        f'<xhtml:link rel="alternate" hreflang="{language}" href="{address}"/>'
+        for language, address in alternates(url)
     )
+    for locale in LOCALES:
+        yield f"<url><loc>{in_language(url, locale)}</loc>{rest}</url>"
 
 
-def _document(tag: str, entries: Sequence[str]) -> str:
+def _document(tag: str, entries: Sequence[str], more: str = "") -> str:
     return "\n".join(
         [
             '<?xml version="1.0" encoding="UTF-8"?>',
-            f'<{tag} xmlns="{NAMESPACE}">',
+            f'<{tag} xmlns="{NAMESPACE}"{more}>',
             *entries,
             f"</{tag}>",
             "",
@@ -55,11 +73,8 @@ def _document(tag: str, entries: Sequence[str]) -> str:
     )
 
 
-def _entry(tag: str, url: str, changed_at: datetime | None) -> str:
-    changed = (
-        f"<lastmod>{changed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}</lastmod>" if changed_at else ""
-    )
-    return f"<{tag}><loc>{escape(url)}</loc>{changed}</{tag}>"
+def _changed(at: datetime | None) -> str:
+    return f"<lastmod>{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}</lastmod>" if at else ""
 
 
 def _newest(pages: Sequence[Address]) -> datetime | None:

@@ -15,6 +15,8 @@ from app.db.tenancy import bound_store
 from app.domain.catalog.grid import shelves
 from app.domain.catalog.kinds import KINDS, UnknownKind, apply_kind, attributes_of, ready_set
 from app.domain.catalog.models import Product
+from app.domain.catalog.renaming import rename_category
+from app.domain.errors import FieldProblem
 from app.i18n import gettext as _
 from app.i18n import ngettext
 from app.web.auth import require_staff
@@ -55,6 +57,27 @@ def apply() -> ResponseReturnValue:
         if n
         else _("You have all of these already.")
     )
+    return redirect(url_for(".show"), code=303)
+
+
+@bp.post("/<uuid:category_id>/name")
+@require_staff("products.change")
+def rename(category_id: UUID) -> ResponseReturnValue:
+    """Another name and address for one category; the old address leads to the new one."""
+    session: Session = db.session()
+    name, slug = request.form.get("name", ""), request.form.get("slug", "")
+    try:
+        change = rename_category(session, category_id, name=name, slug=slug, actor=actor())
+    except FieldProblem as problem:
+        session.rollback()
+        trouble(str(problem))
+        return redirect(url_for(".show"), code=303)
+    session.commit()
+    if change is not None:
+        toast(
+            _("%(name)s is saved.", name=change.after["name"]),
+            undo=url_for("office_changes.undo", change_id=change.id),
+        )
     return redirect(url_for(".show"), code=303)
 
 

@@ -41,6 +41,7 @@ PURPOSE = {
     "message_attempts": "Every try to send a message and how it ended.",
     "messages": "What we tell customers and staff by WhatsApp or SMS; one row per message.",
     "nudges": "A change an insight proposed, its evidence, and whether it was applied or undone.",
+    "old_category_slugs": "Addresses that categories had before, which lead to the new ones.",
     "old_slugs": "Addresses that goods had before, which lead to the new ones.",
     "onboarding": "How far the owner of a new store has come in setting it up.",
     "order_events": "The timeline of an order, for the shopper and for staff.",

@@ -7,17 +7,17 @@ from datetime import date
 from flask import Blueprint, g, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.addresses import store_url
 from app.clock import business_day, utcnow
 from app.db.engine import db
+from app.domain.catalog.queries import find_moved_category
 from app.domain.delivery.promises import minutes_words, time_words
+from app.domain.errors import NotFound
 from app.domain.insights.cards import weekday_name
 from app.domain.seo.area_pages import AreaPage, area_list, get_area_page
-from app.domain.seo.structured import breadcrumb_data
-from app.i18n import current_locale, ngettext
+from app.i18n import current_locale
 from app.i18n import gettext as _
-from app.money import format_kes
-from app.web.storefront.seo import base_url
+from app.web.storefront.browse import moved_to
+from app.web.storefront.heads import area_head, areas_head, truth_words
 from app.web.tenancy import open_store
 
 bp = Blueprint("areas", __name__, url_prefix="/areas")
@@ -26,8 +26,8 @@ bp.before_request(open_store)
 
 @bp.get("")
 def index() -> ResponseReturnValue:
-    lines = area_list(db.session(), utcnow())
-    return _public("storefront/areas.html", lines=lines, url=f"{base_url()}/areas")
+    page = area_list(db.session(), utcnow())
+    return _public("storefront/areas.html", lines=page.lines, head=areas_head(page))
 
 
 @bp.get("/<slug:area>")
@@ -37,30 +37,30 @@ def show(area: str) -> ResponseReturnValue:
 
 @bp.get("/<slug:area>/<slug:category>")
 def show_category(area: str, category: str) -> ResponseReturnValue:
-    return _page(area, category)
+    """One category in one area. The category's old addresses lead to the one it has now."""
+    try:
+        return _page(area, category)
+    except NotFound:
+        moved = find_moved_category(db.session(), category)
+        if moved is None:
+            raise
+        return moved_to(f"/areas/{area}/{moved}")
 
 
 def _page(area: str, category: str | None) -> ResponseReturnValue:
     now = utcnow()
     page = get_area_page(db.session(), g.store, area, category, now)
-    base = store_url(page.host, "")
-    path = f"/areas/{area}" + (f"/{category}" if category else "")
-    steps = [(g.store.name, f"{base}/"), (page.area.name, f"{base}/areas/{area}")]
-    if page.category_name:
-        steps.append((page.category_name, base + path))
     return _public(
         "storefront/area.html",
         page=page,
-        url=base + path,
-        base_url=base,
+        head=area_head(page),
         headline=headline(page, business_day(now)),
-        description=description(page),
         when=when_words(page, business_day(now)),
         is_today=page.promise.day == business_day(now),
         by=time_words(page.promise.by),
         order_by=time_words(page.order_by),
+        truth=truth_words(page),
         usual=minutes_words(page.truth.usual_minutes) if page.truth else "",
-        crumbs=breadcrumb_data(steps),
     )
 
 
@@ -91,22 +91,3 @@ def when_words(page: AreaPage, today: date) -> str:
     if days <= 0:
         return _("today")
     return _("tomorrow") if days == 1 else _("on %(day)s", day=weekday_name(page.promise.day))
-
-
-def description(page: AreaPage) -> str:
-    """Two sentences for a list of search results, without anything that is only true today."""
-    goods = ngettext("%(n)s product", "%(n)s products", page.in_stock)
-    first = _(
-        "%(goods)s in stock from %(price)s.", goods=goods, price=format_kes(page.lowest_cents)
-    )
-    return " ".join(
-        [
-            first if not page.category_name else f"{page.category_name}: {first}",
-            _(
-                "Delivery to %(area)s costs %(fee)s. Order by %(time)s to get it the same day.",
-                area=page.area.name,
-                fee=format_kes(page.fee_cents),
-                time=time_words(page.order_by),
-            ),
-        ]
-    )

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.addresses import store_url
 from app.db.engine import db
 from app.domain.catalog import queries
 from app.domain.catalog.queries import PAGE_SIZE, OptionValue, Picture, ProductPage, VariantView
@@ -128,27 +127,33 @@ def home_page() -> ResponseReturnValue:
     """The shop window. ``/`` belongs to the front door, which knows a store's host from ours."""
     page = queries.home_page(db.session())
     fees = [(area_name(area.area), area.fee_cents) for area in page.areas]
-    return _public("storefront/home.html", page=page, fees=fees, canonical=store_url(page.host))
+    return _public("storefront/home.html", page=page, fees=fees)
 
 
 @bp.get("/c/<slug:slug>")
 def category(slug: str) -> ResponseReturnValue:
+    """One category. An address it had before leads to the one it has now."""
     asked = Asked.from_request(query=None)
-    page = queries.category_page(
-        db.session(),
-        slug,
-        sort=asked.sort,
-        up_to_cents=asked.up_to_cents,
-        in_stock=asked.in_stock,
-        shown=asked.shown,
-        traits=asked.traits,
-    )
+    try:
+        page = queries.category_page(
+            db.session(),
+            slug,
+            sort=asked.sort,
+            up_to_cents=asked.up_to_cents,
+            in_stock=asked.in_stock,
+            shown=asked.shown,
+            traits=asked.traits,
+        )
+    except NotFound:
+        moved = queries.find_moved_category(db.session(), slug)
+        if moved is None:
+            raise
+        return moved_to(f"/c/{moved}")
     return _public(
         "storefront/category.html",
         page=page,
         asked=asked,
         query=None,
-        canonical=store_url(page.host, f"/c/{slug}"),
     )
 
 
@@ -177,12 +182,8 @@ def product(slug: str) -> ResponseReturnValue:
         moved = queries.find_moved(db.session(), slug)
         if moved is None:
             raise
-        return redirect(f"/p/{moved}", code=301)
-    return _public(
-        "storefront/product.html",
-        **product_context(page),
-        canonical=store_url(page.host, f"/p/{slug}"),
-    )
+        return moved_to(f"/p/{moved}")
+    return _public("storefront/product.html", **product_context(page))
 
 
 def product_context(page: ProductPage) -> dict[str, object]:
@@ -229,6 +230,14 @@ def product_delivery(slug: str) -> ResponseReturnValue:
         include="#buy",
         is_answer=True,
     )
+
+
+def moved_to(path: str) -> ResponseReturnValue:
+    """The page lives elsewhere now, for good. What was asked about it comes along."""
+    query = request.query_string.decode("latin-1")
+    response = redirect(path + (f"?{query}" if query else ""), code=301)
+    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
+    return response
 
 
 def _wanted() -> dict[int, str]:

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.db.engine import db
 from app.domain.pages.queries import published_words
 from app.i18n import current_locale
+from app.web.storefront.heads import own_page_head
 from app.web.tenancy import open_store
 
 bp = Blueprint("pages", __name__)
@@ -17,8 +18,10 @@ bp.before_request(open_store)
 @bp.get("/pages/<slug:slug>")
 def page(slug: str) -> ResponseReturnValue:
     """One published page in the shopper's language. Anything else is 404."""
-    words = published_words(db.session(), g.store, slug, current_locale())
-    response = make_response(render_template("storefront/page.html", words=words))
+    words, host = published_words(db.session(), g.store, slug, current_locale())
+    response = make_response(
+        render_template("storefront/page.html", words=words, head=own_page_head(words, slug, host))
+    )
     response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
     response.headers["Content-Language"] = current_locale()
     response.vary.update(("Accept-Language", "Cookie"))

@@ -29,7 +29,6 @@ def show(token: str) -> ResponseReturnValue:
         render_template(
             "storefront/product.html",
             **product_context(page),
-            canonical="",
             is_preview=True,
         )
     )

@@ -10,25 +10,24 @@ from flask.typing import ResponseReturnValue
 from app.addresses import store_url
 from app.clock import utcnow
 from app.db.engine import db
-from app.domain.catalog.queries import Picture, ProductPage
 from app.domain.seo.queries import canonical_host, get_sitemap
 from app.domain.seo.sitemap import INDEX
-from app.domain.seo.structured import breadcrumb_data, product_data, store_data
+from app.web.storefront.heads import home_head, listing_head, product_head
 from app.web.tenancy import open_store
 
 bp = Blueprint("seo", __name__)
 bp.before_request(open_store)
 
-
-# Pages of one person, and lists that repeat what the category pages say.
-PRIVATE = ("/cart", "/checkout", "/o/", "/me", "/search", "/deliver-to")
+# Pages of one person, and pieces of pages. A search is not among them: a robot must be able to
+# read that it is kept out of the index.
+PRIVATE = ("/cart", "/checkout", "/o/", "/me", "/deliver-to", "/pay/", "/p/*/delivery")
 ROBOTS_SECONDS = 3_600
 SITEMAP_SECONDS = 600
 
 
 @bp.app_context_processor
 def _words() -> dict[str, Any]:
-    return {"product_facts": product_facts, "store_facts": store_facts}
+    return {"home_head": home_head, "product_head": product_head, "listing_head": listing_head}
 
 
 @bp.get("/sitemap.xml")
@@ -55,29 +54,6 @@ def robots() -> ResponseReturnValue:
 def base_url() -> str:
     """The store's own address for search engines, without a slash at the end."""
     return store_url(canonical_host(db.session()), "")
-
-
-def product_facts(page: ProductPage) -> list[dict[str, Any]]:
-    """What a product's page tells machines: the product with its offers, and the way to it."""
-    base = store_url(page.host, "")
-    url = f"{base}/p/{page.slug}"
-    steps = [(g.store.name, f"{base}/")]
-    if page.category_slug and page.category_name:
-        steps.append((page.category_name, f"{base}/c/{page.category_slug}"))
-    images = [f"{base}/media/{shot.key}-{_widest(shot)}.webp" for shot in page.pictures]
-    return [
-        product_data(g.store, page, url=url, image_urls=images),
-        breadcrumb_data([*steps, (page.name, url)]),
-    ]
-
-
-def store_facts(host: str) -> list[dict[str, Any]]:
-    """What the home page tells machines: the shop as a place."""
-    return [store_data(g.store, url=store_url(host))]
-
-
-def _widest(picture: Picture) -> str:
-    return max(picture.sizes, key=int, default="640")
 
 
 def _sitemap(name: str) -> Response:

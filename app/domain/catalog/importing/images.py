@@ -14,7 +14,16 @@ from sqlalchemy.orm import Mapper, class_mapper
 from app.domain.catalog.models import Product, Variant
 
 _NOT_SAID: Final = frozenset(
-    {"store_id", "id", "product_id", "created_at", "updated_at", "on_hand", "reserved"}
+    {
+        "store_id",
+        "id",
+        "product_id",
+        "created_at",
+        "updated_at",
+        "changed_at",
+        "on_hand",
+        "reserved",
+    }
 )
 
 
