@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
 def add_web(app: Flask, settings: Settings) -> None:
     """Register words, guards, blueprints and the layers around them."""
-    from app.web import assets, errors, health, limits, security, tenancy, tracing
+    from app.web import (
+        assets,
+        errors,
+        health,
+        limits,
+        photos,
+        pressing,
+        security,
+        tenancy,
+        tints,
+        tracing,
+        weight,
+    )
     from app.web.blueprints import add_blueprints
     from app.web.words import add_words
 
@@ -21,6 +33,10 @@ def add_web(app: Flask, settings: Settings) -> None:
     tracing.add_tracing(app)
     security.add_security(app)
     tenancy.add_tenancy(app)
+    pressing.add_pressing(app)
+    photos.add_photos(app)
+    weight.add_weight(app)
+    tints.add_tints(app)
     limits.add_limits(app, settings)
     errors.add_errors(app)
     health.add_health(app)

@@ -7,12 +7,10 @@ static/dist with ``.br`` and ``.gz`` beside it, served by WhiteNoise and cached 
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,8 @@ from markupsafe import Markup
 from whitenoise import WhiteNoise
 
 from app.domain.media.tints import TINTS, oklch_hex, tint_colours
+from app.web.tints import leave_room, style_hash, tint_css
+from app.web.weight import weigh_file
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = ROOT / "static"
@@ -37,8 +37,25 @@ HTMX = Path("vendor/htmx/htmx-4.0.1.min.js")
 HTMX_SHA256 = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
 
 # Which source files make which file. Names are sorted, so tokens.css starts with its number.
+# A page of a shop takes store.css and the parts its template names; without "tints" it gets
+# those of its own pictures alone.
+PARTS = (
+    "pictures",
+    "tints",
+    "goods",
+    "rail",
+    "home",
+    "list",
+    "areas",
+    "product",
+    "form",
+    "cart",
+    "order",
+    "own",
+)
 BUNDLES: dict[str, str] = {
     "store.css": "css/store/*.css",
+    **{f"store-{part}.css": f"css/store/{part}/*.css" for part in PARTS},
     "office.css": "css/office/*.css",
     "store.js": "js/store*.js",
     "office.js": "js/office*.js",
@@ -61,7 +78,9 @@ def build(dist: Path = DIST) -> dict[str, str]:
     for name, pattern in BUNDLES.items():
         text = "\n".join(path.read_text() for path in sorted(STATIC.glob(pattern)))
         if name.endswith(".css"):
-            text = _small_css(name, text + (_tint_css() if name == "store.css" else ""))
+            text = _small_css(
+                name, text + (tint_css(list(range(TINTS))) if name == "store-tints.css" else "")
+            )
         else:
             text = rjsmin.jsmin(text)
         manifest[name] = _write(dist, name, text.encode())
@@ -85,7 +104,8 @@ def manifest(dist: Path = DIST) -> dict[str, str]:
 def wrap(app: Flask) -> None:
     """Serve /static/ from the built files, before Flask, and give the templates their helpers."""
     files = manifest()
-    style = (DIST / files["store.css"]).read_text()
+    frame = (DIST / files["store.css"]).read_text()
+    styles = {part: (DIST / files[f"store-{part}.css"]).read_text() for part in PARTS}
     # Index files and unhashed names are not served: every name under /static/ is immutable.
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
         app.wsgi_app,
@@ -95,24 +115,27 @@ def wrap(app: Flask) -> None:
         immutable_file_test=lambda path, url: bool(_HASHED_NAME.search(url)),
     )
 
+    sent = {
+        name: (DIST / f"{file}.br").stat().st_size for name, file in files.items() if name[0] != "_"
+    }
+
     def asset(name: str) -> str:
+        weigh_file(name, sent[name])
         return f"/static/{files[name]}"
 
-    def store_style() -> Markup:
+    @lru_cache(maxsize=256)
+    def styled(parts: tuple[str, ...], hue: int) -> tuple[str, str]:
+        """The inline style of one kind of page in one colour, and its hash as the policy writes it."""
+        text = colour_css(hue) + frame + "".join(styles[part] for part in parts)
+        return text, style_hash(text)
+
+    def store_style(parts: tuple[str, ...] = PARTS) -> Markup:
         store = g.get("store")
-        text, digest = _styled(style, store.colour_hue if store else DEFAULT_HUE)
-        g.style_hash = digest
-        return Markup("<style>" + text + "</style>")  # noqa: S704 - our own build, never a person's text
+        text, g.style_hash = styled(tuple(parts), store.colour_hue if store else DEFAULT_HUE)
+        room = "" if "tints" in parts or "pictures" not in parts else leave_room()
+        return Markup("<style>" + text + room + "</style>")  # noqa: S704 - our own build, never a person's text
 
     app.jinja_env.globals.update(asset=asset, store_style=store_style)
-
-
-@lru_cache(maxsize=512)
-def _styled(style: str, hue: int) -> tuple[str, str]:
-    """The inline style for one store colour, and its hash as the content policy writes it."""
-    text = colour_css(hue) + style
-    digest = hashlib.sha256(text.encode()).digest()
-    return text, f"sha256-{base64.b64encode(digest).decode()}"
 
 
 def colour_css(hue: int) -> str:
@@ -125,16 +148,6 @@ def colour_css(hue: int) -> str:
         f":root{{--store:{night};--store-pressed:{night_pressed};"
         f"--on-store:{oklch_hex(0.20, 0.03, hue)}}}}}"
     )
-
-
-def _tint_css() -> str:
-    """One class per tint. Written out, because older phones have no ``oklch()``."""
-    days, nights = zip(*(tint_colours(tint) for tint in range(TINTS)), strict=True)
-
-    def rules(colours: Iterable[str]) -> str:
-        return "".join(f".t{tint}{{background:{c}}}" for tint, c in enumerate(colours))
-
-    return f"{rules(days)}@media(prefers-color-scheme:dark){{{rules(nights)}}}"
 
 
 def _small_css(name: str, text: str) -> str:

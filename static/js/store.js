@@ -3,6 +3,50 @@
   "use strict";
   const $ = (id) => document.getElementById(id);
 
+  // Photos are off: a tap loads one, where it belongs. A large one opens over the page.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(".js-photo, .js-large");
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const photo = new Image();
+    photo.src = link.href;
+    photo.alt = link.dataset.alt || "";
+    const large = $("large");
+    if (link.matches(".js-photo")) {
+      const place = document.createElement("span");
+      place.className = link.className.replace(/ask|js-photo/g, "");
+      place.append(photo);
+      link.replaceWith(place);
+    } else {
+      large.lastElementChild.replaceChildren(photo);
+      large.showModal();
+    }
+  });
+
+  // Photos below the first view wait until they are in sight, or anything is scrolled.
+  const later = [...document.querySelectorAll(".later")];
+  const show = (node) => {
+    if (node && node.parentNode) node.outerHTML = node.textContent;
+  };
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) show(entry.target.querySelector(".later"));
+    }
+  }, { rootMargin: "-1px" });  // what only touches the edge is not in sight
+  later.forEach((node) => seen.observe(node.parentNode));
+  addEventListener("scroll", () => later.forEach(show), { once: true, capture: true, passive: true });
+
+  // What this page really cost, in place of what the server reckoned for a first visit.
+  const weight = $("weight");
+  if (weight && self.PerformanceObserver) {
+    let bytes = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) bytes += entry.transferSize;
+      weight.textContent = (bytes / 1000).toFixed(bytes < 1e5 ? 1 : 0);
+    }).observe({ type: "resource", buffered: true });
+    bytes += performance.getEntriesByType("navigation")[0].transferSize;
+  }
+
   // Product: a tap on a variant changes price, stock, photo and button at once.
   const buy = $("buy");
   if (buy) {

@@ -19,7 +19,8 @@ from typing import Any
 
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-WIDTHS = (320, 640, 960, 1440)
+WIDTHS = (160, 320, 640, 960, 1440)
+LEAST = 2  # the two smallest are always made: a list shows no others
 AVIF, WEBP, JPEG = "avif", "webp", "jpg"
 FORMATS = (AVIF, WEBP, JPEG)
 TAKEN = ("JPEG", "PNG", "WEBP")
@@ -32,7 +33,7 @@ SECONDS = 10
 
 # The bytes worth sending at each width; a busy photo gets a lower quality until it fits, and
 # where the lowest that still looks like a photo is not enough, fewer pixels.
-BUDGETS = {320: 24_000, 640: 30_000, 960: 75_000, 1440: 160_000}
+BUDGETS = {160: 5_000, 320: 12_000, 640: 30_000, 960: 75_000, 1440: 160_000}
 QUALITIES: dict[str, tuple[int, ...]] = {
     AVIF: (56, 48, 40, 32, 24),
     WEBP: (78, 68, 56, 44, 32, 20),
@@ -189,7 +190,7 @@ def _in_srgb(picture: Image.Image, profile: bytes, mode: str) -> Image.Image:
 def widths_of(width: int) -> tuple[int, ...]:
     """The widths to make of a picture this wide: those below it, and one that holds it whole."""
     below = [step for step in WIDTHS if step < width]
-    return tuple(WIDTHS[: min(len(below) + 1, len(WIDTHS))])
+    return tuple(WIDTHS[: max(LEAST, len(below) + 1)])
 
 
 def files_of(

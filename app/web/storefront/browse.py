@@ -13,6 +13,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from flask.typing import ResponseReturnValue
 
 from app.db.engine import db
+from app.domain.cart.queries import summarise_cart
 from app.domain.catalog import queries
 from app.domain.catalog.queries import PAGE_SIZE, OptionValue, Picture, ProductPage, VariantView
 from app.domain.delivery.queries import area_name, fee_preview
@@ -21,7 +22,7 @@ from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.money import format_kes
 from app.web.limits import SEARCHES, limiter
-from app.web.shopper import chosen_area
+from app.web.shopper import cart_id, chosen_area
 from app.web.storefront.words import stock_class, stock_words, storefront_words
 from app.web.tenancy import open_store
 
@@ -229,6 +230,7 @@ def product_delivery(slug: str) -> ResponseReturnValue:
         source=f"/p/{slug}/delivery",
         include="#buy",
         is_answer=True,
+        summary=summarise_cart(db.session(), cart_id()),
     )
 
 

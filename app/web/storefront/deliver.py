@@ -48,7 +48,7 @@ def choose() -> ResponseReturnValue:
         sentence=sentence,
         query=words,
         here=chosen.slug if chosen else None,
-        next_path=_next_path(request.args.get("next", "/")),
+        next_path=local_path(request.args.get("next", "/")),
     )
 
 
@@ -63,7 +63,7 @@ def save() -> ResponseReturnValue:
         choose_area(db.session(), cart, found.area.slug)
         db.session.commit()
     return remember_area(
-        make_response(redirect(_next_path(request.form.get("next", "/")), code=303)), found.area
+        make_response(redirect(local_path(request.form.get("next", "/")), code=303)), found.area
     )
 
 
@@ -84,7 +84,7 @@ def strip() -> ResponseReturnValue:
         unserved=unserved,
         cheapest_fee_cents=None,
         is_answer=True,
-        next_path=_next_path(request.args.get("next", "/")),
+        next_path=local_path(request.args.get("next", "/")),
     )
 
 
@@ -136,6 +136,6 @@ def _areas_for(words: str) -> tuple[list[FeePreview], str]:
     return [_fee_of(area, rules) for area in served], sentence
 
 
-def _next_path(path: str) -> str:
+def local_path(path: str) -> str:
     """Where to go after choosing: a path of this shop, or its start."""
     return path if len(path) < 300 and _LOCAL_PATH.fullmatch(path) else "/"

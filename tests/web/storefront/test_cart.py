@@ -35,8 +35,8 @@ def test_adding_is_one_small_answer_with_the_new_count(client: Shopper, session:
     assert answer.status_code == 200
     assert len(answer.data) < 2048
     assert "Added" in answer.text
-    assert re.search(r'id="cart-count"[^>]*>1<', answer.text)
-    assert client.get("/cart/count").text.startswith("<span")
+    assert re.search(r'<div hx-swap-oob="innerHTML:.bag-n"><span[^>]*>1<', answer.text)
+    assert client.get("/cart/count").text.startswith("<div hx-swap-oob=")
     assert "450" in client.get("/cart/bar").text
 
 

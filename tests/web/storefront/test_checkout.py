@@ -214,7 +214,9 @@ def test_an_unknown_order_and_another_stores_look_the_same(client: Shopper, stor
     assert client.get("/o/nonsense").status_code == 404
 
 
-def test_pages_keep_no_more_than_the_goods_that_were_seen(client: Shopper, session: Session) -> None:
+def test_pages_keep_no_more_than_the_goods_that_were_seen(
+    client: Shopper, session: Session
+) -> None:
     ready(client, session)
     page = client.get("/checkout").text
     script = re.search(r'src="(/static/store\.[^"]+)"', page)

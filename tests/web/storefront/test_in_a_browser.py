@@ -88,8 +88,11 @@ def test_add_to_cart_is_in_the_first_view_and_the_large_photo_waits_for_a_tap(
     assert not any(url.endswith("-1440.webp") for url in fetched)
     large = page.get_by_role("link", name="Large").first
     expect(large).to_contain_text("KB")
-    large.click()
-    page.wait_for_url("**-1440.webp")
+    with page.expect_request("**-1440.webp"):
+        large.click()
+    expect(page.locator("#large img")).to_be_visible()
+    page.locator("#large").get_by_role("button", name="Close").click()
+    expect(page.locator("#large")).to_be_hidden()
 
 
 @pytest.mark.row("N39")
