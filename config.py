@@ -142,6 +142,11 @@ class Settings:
     sms_sender: str = ""
     rate_limits_enabled: bool = True
     pooled: bool = True
+    page_cache: bool = False
+    page_cache_recheck: float = 0.5
+    page_cache_mib: int = 8
+    cdn_purge_url: str = ""
+    cdn_purge_token: str = field(default="", repr=False)
     timings: Timings = field(default_factory=Timings)
 
     @classmethod
@@ -193,6 +198,11 @@ class Settings:
             sms_provider=_optional("SMS_PROVIDER", "africastalking"),
             sms_sender=_optional("SMS_SENDER"),
             rate_limits_enabled=_optional("RATE_LIMITS", "on") != "off",
+            page_cache=_optional("PAGE_CACHE", "on") != "off",
+            page_cache_recheck=_seconds("PAGE_CACHE_RECHECK_SECONDS", cls.page_cache_recheck),
+            page_cache_mib=int(_optional("PAGE_CACHE_MIB", str(cls.page_cache_mib))),
+            cdn_purge_url=_optional("CDN_PURGE_URL"),
+            cdn_purge_token=_optional("CDN_PURGE_TOKEN"),
             timings=timings_from_environ(),
         )
         settings.refuse_if_unsafe()

@@ -57,6 +57,7 @@ class Topic(StrEnum):
     FETCH_IMPORT_PICTURES = "fetch_import_pictures"
     MAKE_EXPORT = "make_export"
     MAKE_PICTURE = "make_picture"
+    PURGE_PAGES = "purge_pages"
 
 
 QUEUE_OF: dict[Topic, Queue] = {
@@ -75,6 +76,7 @@ QUEUE_OF: dict[Topic, Queue] = {
     Topic.FETCH_IMPORT_PICTURES: Queue.BULK,
     Topic.MAKE_EXPORT: Queue.BULK,
     Topic.MAKE_PICTURE: Queue.BULK,
+    Topic.PURGE_PAGES: Queue.BULK,
 }
 
 # Plain text, because every callback of every provider comes by here.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,9 @@ from app.domain.people.otp import sweep_codes
 from app.domain.seo.actions import write_sitemap as write
 from app.domain.seo.share_cards import sweep_cards
 from app.domain.stores.models import Domain, Store
-from app.jobs import Topic
+from app.jobs import Topic, TryLater
+from app.providers import cdn
+from app.providers.errors import OutcomeUnknown, Unavailable
 from tasks.runner import handles
 
 
@@ -65,3 +68,15 @@ def sweep_old_rows(session: Session) -> None:
         "DELETE FROM app.shopper_sessions WHERE store_id = app.store_id() AND expires_at < now()",
     ):
         session.execute(text(statement))
+
+
+@handles(Topic.PURGE_PAGES)
+def purge_pages(session: Session) -> None:
+    """Tell the CDN, where there is one, that this store's pages changed. Asked for by the relay."""
+    settings = current_app.config["SETTINGS"]
+    if not settings.cdn_purge_url:
+        return
+    try:
+        cdn.purge(settings.cdn_purge_url, settings.cdn_purge_token, [f"s{bound_store()}"])
+    except (Unavailable, OutcomeUnknown) as error:
+        raise TryLater(str(error), after_seconds=2) from error

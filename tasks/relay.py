@@ -37,6 +37,7 @@ MOST_BELLS = 30
 FEW = 4
 TOGETHER = 4
 SAY_EVERY = 60.0  # seconds
+FOLD_EVERY = 1.0  # seconds
 
 _DUE = """
 UPDATE app.outbox SET attempts = attempts + 1,
@@ -73,15 +74,19 @@ def _grouped(rows: list[tuple[Any, ...]]) -> Iterator[tuple[str, list[tuple[Any,
 class Relay:
     """One relay process over one database connection (as dukani_relay) and one Redis."""
 
-    def __init__(self, database_url: str, redis: Redis, timings: Timings) -> None:
+    def __init__(
+        self, database_url: str, redis: Redis, timings: Timings, *, tells_cdn: bool = False
+    ) -> None:
         self.database_url = database_url.replace("postgresql+psycopg://", "postgresql://")
         self.redis = redis
         self.timings = timings
+        self.tells_cdn = tells_cdn
         self.queues = {
             q.value: RqQueue(q.value, connection=redis, serializer=JSONSerializer) for q in Queue
         }
         self.is_stopping = False
         self._said_at = -SAY_EVERY
+        self._folded_at = -FOLD_EVERY
 
     def run_forever(self) -> None:
         """Relay until told to stop; a lost database or Redis is waited for."""
@@ -103,6 +108,7 @@ class Relay:
             self._look_at_canary(connection)
             self._say_running(connection)
             connection.execute("SELECT app.run_due_schedules()")
+            self._fold_changes(connection)
             while self.ring(connection) == BATCH and not self.is_stopping:
                 pass
             for _ in connection.notifies(timeout=1.0, stop_after=1):
@@ -144,6 +150,12 @@ class Relay:
             self.redis.set(CANARY, "sings")
             log.warning("redis_was_empty")
 
+    def _fold_changes(self, connection: psycopg.Connection) -> None:
+        """Once a second: count what pages changed, and ask for a purge where there is a CDN."""
+        if monotonic() - self._folded_at >= FOLD_EVERY:
+            connection.execute("SELECT app.fold_changes(%s)", (self.tells_cdn,))
+            self._folded_at = monotonic()
+
     def _say_running(self, connection: psycopg.Connection) -> None:
         """Once a minute: that the relay runs, and under which role."""
         if monotonic() - self._said_at >= SAY_EVERY:
@@ -163,7 +175,12 @@ def main() -> int:
     settings = Settings.from_environ()
     configure_logging(pretty=False)
     logging.getLogger().setLevel(logging.INFO)
-    relay = Relay(settings.relay_database_url, Redis.from_url(settings.redis_url), settings.timings)
+    relay = Relay(
+        settings.relay_database_url,
+        Redis.from_url(settings.redis_url),
+        settings.timings,
+        tells_cdn=bool(settings.cdn_purge_url),
+    )
     signal.signal(signal.SIGTERM, relay.stop)
     signal.signal(signal.SIGINT, relay.stop)
     relay.run_forever()

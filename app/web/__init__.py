@@ -18,6 +18,7 @@ def add_web(app: Flask, settings: Settings) -> None:
         errors,
         health,
         limits,
+        page_cache,
         photos,
         pressing,
         security,
@@ -42,6 +43,7 @@ def add_web(app: Flask, settings: Settings) -> None:
     health.add_health(app)
     add_blueprints(app)
     assets.wrap(app)
+    page_cache.wrap(app, settings)
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]

@@ -20,7 +20,8 @@ _CHOICE = re.compile(r"(?:^|;)\s*__Host-photos=(on|off)\s*(?:;|$)")
 
 def wants_photos(environ: dict[str, Any]) -> bool:
     """Whether to show photos: as the person chose in this browser, else as it asks to save data."""
-    chosen = _CHOICE.search(environ.get("HTTP_COOKIE", ""))
+    cookies = environ.get("HTTP_COOKIE") or ""
+    chosen = _CHOICE.search(cookies) if PHOTOS_COOKIE in cookies else None
     if chosen:
         return chosen.group(1) == "on"
     return environ.get("HTTP_SAVE_DATA", "").strip().lower() != "on"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, abort, current_app, g, make_response, render_template, request
-from sqlalchemy import text
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
@@ -14,16 +16,16 @@ from app.db.tenancy import current_store
 from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
 from app.i18n import DEFAULT_LOCALE, LOCALES, set_locale
+from app.web.page_versions import RESOLVE
 
 LANGUAGE_COOKIE = "__Host-lang"
 LANGUAGE_SECONDS = 365 * 86_400
 UNKNOWN_HOST = "Misdirected request: no shop lives at this address.\n"
-_RESOLVE = text("SELECT store_id, content_version FROM app.resolve_host(:host)")
 
 
-def request_host() -> str:
+def request_host(environ: Mapping[str, Any] | None = None) -> str:
     """The Host header, lower case, without a port. Never X-Forwarded-Host."""
-    host: str = request.environ.get("HTTP_HOST", "").lower()
+    host: str = (request.environ if environ is None else environ).get("HTTP_HOST", "").lower()
     name, _, port = host.rpartition(":")
     return name if port.isdecimal() and port.isascii() and name else host
 
@@ -43,7 +45,7 @@ def open_store() -> Response | None:
     if is_platform_host():
         abort(404)
     with looking_up() as connection:
-        found = connection.execute(_RESOLVE, {"host": request_host()}).one_or_none()
+        found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
     if found is None:
         return make_response(
             UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"}
@@ -80,7 +82,10 @@ def platform_only() -> None:
         abort(404)
 
 
-def requested_language(query_lang: str, cookie: str, accept_language: str) -> str:
+@lru_cache(maxsize=1024)
+def requested_language(
+    query_lang: str | None, cookie: str | None, accept_language: str | None
+) -> str:
     """The language of an answer, one of LOCALES: host, path and this are what a page depends on.
 
     An address that names a language (``?lang=sw``) is in that language for everybody; else the
@@ -89,7 +94,7 @@ def requested_language(query_lang: str, cookie: str, accept_language: str) -> st
     """
     for chosen in (query_lang, cookie):
         if chosen in LOCALES:
-            return chosen
+            return str(chosen)
     # Not best_match(): it takes "sw;q=0.5" before "en-KE", which no Kenyan browser means.
     wanted = parse_accept_header(accept_language, LanguageAccept)
     plain = (tag.partition("-")[0].lower() for tag, quality in wanted if quality > 0)
@@ -101,6 +106,17 @@ def choose_language() -> None:
     named = "" if is_platform_host() else request.args.get("lang", "")
     accepted = request.headers.get("Accept-Language", "")
     set_locale(requested_language(named, request.cookies.get(LANGUAGE_COOKIE, ""), accepted))
+
+
+def language_cookie(cookies: str) -> str | None:
+    """The language chosen in this browser, from its Cookie header; the first one, if it has two."""
+    if LANGUAGE_COOKIE not in cookies:
+        return None
+    for cookie in cookies.split(";"):
+        name, _, value = cookie.strip().partition("=")
+        if name == LANGUAGE_COOKIE:
+            return value[:8]
+    return None
 
 
 def remember_language(response: Response, locale: str) -> Response:
@@ -133,7 +149,7 @@ def go_to_https() -> Response | None:
         start = settings.platform_url
     else:
         with looking_up() as connection:
-            found = connection.execute(_RESOLVE, {"host": request_host()}).one_or_none()
+            found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
         if found is None:
             return None  # the view answers as it does to every unknown host
         start = settings.store_url(request_host())

@@ -7,7 +7,7 @@ other words, sold out or back. It is empty where nothing changed since before th
 from alembic import op
 
 revision = "0023_found"
-down_revision = "0019_sign_up"
+down_revision = "0020_page_cache"
 
 UP = """
 -- Where a category's page used to be. Each old address names the category itself, so that however
@@ -20,6 +20,7 @@ CREATE TABLE app.old_category_slugs(
 CREATE INDEX old_category_slugs_category ON app.old_category_slugs (store_id, category_id);
 SELECT app.protect('app.old_category_slugs');
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.old_category_slugs TO dukani_app;
+SELECT app.shown_on_pages('app.old_category_slugs');
 
 ALTER TABLE app.variants ADD COLUMN changed_at timestamptz;
 CREATE FUNCTION app.note_what_shoppers_see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -41,7 +42,6 @@ DECLARE quarter bigint := floor(extract(epoch FROM clock_timestamp()) / 900); BE
     ON CONFLICT DO NOTHING;
   RETURN NULL; END $$;
 REVOKE ALL ON FUNCTION app.ask_for_sitemap() FROM PUBLIC;
-GRANT INSERT (available_at) ON app.outbox TO dukani_definer;
 ALTER FUNCTION app.ask_for_sitemap() OWNER TO dukani_definer;
 CREATE TRIGGER edited AFTER UPDATE OF content_version ON app.stores FOR EACH ROW
   WHEN (NEW.id <> 0 AND NEW.content_version > OLD.content_version)
@@ -51,7 +51,6 @@ CREATE TRIGGER edited AFTER UPDATE OF content_version ON app.stores FOR EACH ROW
 DOWN = """
 DROP TRIGGER edited ON app.stores;
 DROP FUNCTION app.ask_for_sitemap();
-REVOKE INSERT (available_at) ON app.outbox FROM dukani_definer;
 DROP TRIGGER shown_anew ON app.variants;
 DROP FUNCTION app.note_what_shoppers_see();
 ALTER TABLE app.variants DROP COLUMN changed_at;

@@ -36,6 +36,8 @@ DEFINERS = {
     "resolve_callback": "callback secret -> attempt and store, before any store is known",
     "resolve_c2b": "C2B secret -> store, before any store is known",
     "ask_for_sitemap": "an edit by any role asks for the store's sitemap, once a quarter of an hour",
+    "changed_pages": "versions of pages, by store, for a web process that serves every store",
+    "fold_changes": "the relay counts every store's changes and asks for purges",
     "run_due_schedules": "the relay advances every store's schedules and writes their outbox rows",
     "ops_find": "receipt, till or a customer's number -> store, for the platform's desk alone",
     "ops_jobs": "jobs that died or keep failing, without payloads, for the platform's desk alone",

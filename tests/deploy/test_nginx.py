@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Proxy:
     port: int
     log: Path
+    pid: int
 
     def ask(
         self, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
@@ -57,13 +59,12 @@ class Proxy:
         return answer.status, json.loads(text) if answer.status == 200 else {}
 
 
-@pytest.fixture(scope="module")
-def proxy() -> Iterator[Proxy]:
+@contextmanager
+def nginx_before(app_port: int) -> Iterator[Proxy]:
+    """The nginx of production in front of whatever listens on a port of this machine."""
     # As root its workers are somebody else, who must reach the folder; pytest's are private.
     folder = Path(tempfile.mkdtemp(prefix="dukani-nginx-"))
     folder.chmod(0o755)
-    behind = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=behind.serve_forever, daemon=True).start()
     port = ports.free_port()
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
     assert nginx, "nginx is one of the tools that bin/test asks for"
@@ -76,8 +77,9 @@ def proxy() -> Iterator[Proxy]:
             "/dev/stdout": f"{folder}/access.log",
             "/dev/stderr": f"{folder}/error.log",
         },
-        "upstream.conf": {"web:8000": f"127.0.0.1:{behind.server_address[1]}"},
+        "upstream.conf": {"web:8000": f"127.0.0.1:{app_port}"},
         "proxy.conf": {},
+        "pages.conf": {},
     }
     for name, words in changes.items():
         text = (SOURCE / name).read_text()
@@ -89,16 +91,25 @@ def proxy() -> Iterator[Proxy]:
     checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     process = subprocess.Popen([*command, "-g", "daemon off;"], start_new_session=True)
-    made = Proxy(port, folder / "access.log")
-    assert os_process.wait_until(lambda: not ports.is_free(port), seconds=10)
-    yield made
-    os_process.end(
-        [process.pid, *os_process.children_of([process.pid])], first=signal.SIGQUIT, patience=5
-    )
-    process.wait()
+    try:
+        assert os_process.wait_until(lambda: not ports.is_free(port), seconds=10)
+        yield Proxy(port, folder / "access.log", process.pid)
+    finally:
+        os_process.end(
+            [process.pid, *os_process.children_of([process.pid])], first=signal.SIGQUIT, patience=5
+        )
+        process.wait()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Proxy]:
+    behind = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    with nginx_before(behind.server_address[1]) as made:
+        yield made
     behind.shutdown()
     behind.server_close()
-    shutil.rmtree(folder)
 
 
 @pytest.mark.row("N89", "T79")
@@ -113,9 +124,9 @@ def test_what_a_visitor_says_about_themselves_is_not_passed_on(proxy: Proxy) -> 
         "X-Real-IP": "10.0.0.1",
         "X-Request-ID": "chosen",
     }
-    status, seen = proxy.ask("/p/kettle?size=2", forged)
+    status, seen = proxy.ask("/cart?size=2", forged)
     assert status == 200
-    assert seen["path"] == "/p/kettle?size=2"
+    assert seen["path"] == "/cart?size=2"
     assert seen["Host"] == "duka.dukani.example"
     assert seen["X-Forwarded-For"] == "127.0.0.1"
     assert seen["X-Real-IP"] == "127.0.0.1"
@@ -145,3 +156,46 @@ def test_no_secret_path_or_search_reaches_the_log(proxy: Proxy) -> None:
     assert "/o/-" in logged
     assert token not in logged
     assert "0712345678" not in logged
+
+
+@pytest.mark.row("N6")
+def test_a_public_page_is_asked_for_with_nothing_of_the_visitor_but_the_language(
+    proxy: Proxy,
+) -> None:
+    """What the key has is what is passed on. Percent signs and capitals fool neither."""
+
+    def seen(path: str, **headers: str) -> dict[str, str]:
+        said = {name.replace("_", "-"): value for name, value in headers.items()}
+        return proxy.ask(path, {"Host": "duka.example", **said})[1]
+
+    known = seen(
+        "/p/kettle?utm=1&fbclid=2", Cookie="__Host-shopper=1; a=2", Authorization="Basic eA"
+    )
+    assert known["path"] == "/p/kettle"
+    assert "Cookie" not in known
+    assert "Authorization" not in known
+    assert seen("/c/tea?sort=price&x=1")["path"] == "/c/tea?sort=price&x=1"
+    assert seen("/c/tea?%73ort=price")["path"] == "/c/tea"
+    for language, cookie, path, wanted in (
+        ("", "", "/", "en"),
+        ("sw-KE,sw;q=0.9,en;q=0.8", "", "/", "sw"),
+        ("fr-FR, sw;q=0.9", "", "/", "sw"),
+        ("de", "", "/", "en"),
+        ("sw", "a=1; __Host-lang=en", "/", "en"),
+        ("en", "__Host-lang=sw; b=1", "/", "sw"),
+        ("en", "x__Host-lang=sw", "/", "en"),
+        ("en", "__Host-lang=swx", "/", "en"),
+        ("en", "__Host-lang=en", "/?lang=sw", "sw"),
+    ):
+        asked = seen(path, Accept_Language=language, Cookie=cookie)
+        assert asked["Accept-Language"] == wanted, (language, cookie, path)
+    for accepted, wanted in (
+        ("gzip, deflate, br, zstd", "br"),
+        ("br;q=0, gzip", "gzip"),
+        ("br ;q=0.0,gzip;q=0.5", "gzip"),
+        ("br;q=0.1", "br"),
+        ("brotli, xgzip", ""),
+        ("", ""),
+    ):
+        assert seen("/", Accept_Encoding=accepted).get("Accept-Encoding", "") == wanted, accepted
+    assert seen("/me", Cookie="a=2")["Cookie"] == "a=2"

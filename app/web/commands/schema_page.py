@@ -42,6 +42,8 @@ PURPOSE = {
     "messages": "What we tell customers and staff by WhatsApp or SMS; one row per message.",
     "nudges": "A change an insight proposed, its evidence, and whether it was applied or undone.",
     "old_category_slugs": "Addresses that categories had before, which lead to the new ones.",
+    "content_changes": "Transactions that changed what public pages show, until the relay counts them.",
+    "content_versions": "How many such transactions a store had: the version of its pages.",
     "old_slugs": "Addresses that goods had before, which lead to the new ones.",
     "onboarding": "How far the owner of a new store has come in setting it up.",
     "order_events": "The timeline of an order, for the shopper and for staff.",

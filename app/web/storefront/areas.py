@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from flask import Blueprint, g, make_response, render_template, request
+from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
 
 from app.clock import business_day, utcnow
@@ -14,8 +14,8 @@ from app.domain.delivery.promises import minutes_words, time_words
 from app.domain.errors import NotFound
 from app.domain.insights.cards import weekday_name
 from app.domain.seo.area_pages import AreaPage, area_list, get_area_page
-from app.i18n import current_locale
 from app.i18n import gettext as _
+from app.web.public import public
 from app.web.storefront.browse import moved_to
 from app.web.storefront.heads import area_head, areas_head, truth_words
 from app.web.tenancy import open_store
@@ -65,13 +65,7 @@ def _page(area: str, category: str | None) -> ResponseReturnValue:
 
 
 def _public(template: str, **context: object) -> ResponseReturnValue:
-    """A page that is the same for everybody; kept a minute, because "today" ends at the cut-off."""
-    response = make_response(render_template(template, **context))
-    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
-    response.headers["Content-Language"] = current_locale()
-    response.vary.update(("Accept-Language", "Cookie"))
-    response.add_etag()
-    return response.make_conditional(request)
+    return public(render_template(template, **context))
 
 
 def headline(page: AreaPage, today: date) -> str:

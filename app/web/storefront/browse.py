@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, g, make_response, redirect, render_template, request
+from flask import Blueprint, Response, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.db.engine import db
@@ -18,10 +18,10 @@ from app.domain.catalog import queries
 from app.domain.catalog.queries import PAGE_SIZE, OptionValue, Picture, ProductPage, VariantView
 from app.domain.delivery.queries import area_name, fee_preview
 from app.domain.errors import AreaNotServed, BelowMinimumOrder, NotFound
-from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.money import format_kes
 from app.web.limits import SEARCHES, limiter
+from app.web.public import FOR_CACHES, public
 from app.web.shopper import cart_id, chosen_area
 from app.web.storefront.words import stock_class, stock_words, storefront_words
 from app.web.tenancy import open_store
@@ -238,7 +238,7 @@ def moved_to(path: str) -> ResponseReturnValue:
     """The page lives elsewhere now, for good. What was asked about it comes along."""
     query = request.query_string.decode("latin-1")
     response = redirect(path + (f"?{query}" if query else ""), code=301)
-    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
+    response.headers["Cache-Control"] = FOR_CACHES
     return response
 
 
@@ -283,15 +283,7 @@ def sold_out_of(page: ProductPage, chosen: VariantView) -> list[VariantView]:
 
 
 def _public(template: str, **context: object) -> Response:
-    """A page that is the same for everybody in this language."""
-    response = make_response(render_template(template, **context))
-    # Shared caches may keep it for a moment; a browser asks again with its tag.
-    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
-    response.headers["Content-Language"] = current_locale()
-    response.vary.update(("Accept-Language", "Cookie"))
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return public(render_template(template, **context))
 
 
 def _digits(text: str, *, most: int) -> int | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, make_response, render_template, request
+from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
 
 from app.db.engine import db
 from app.domain.pages.queries import published_words
 from app.i18n import current_locale
+from app.web.public import public
 from app.web.storefront.heads import own_page_head
 from app.web.tenancy import open_store
 
@@ -19,12 +20,5 @@ bp.before_request(open_store)
 def page(slug: str) -> ResponseReturnValue:
     """One published page in the shopper's language. Anything else is 404."""
     words, host = published_words(db.session(), g.store, slug, current_locale())
-    response = make_response(
-        render_template("storefront/page.html", words=words, head=own_page_head(words, slug, host))
-    )
-    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
-    response.headers["Content-Language"] = current_locale()
-    response.vary.update(("Accept-Language", "Cookie"))
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    head = own_page_head(words, slug, host)
+    return public(render_template("storefront/page.html", words=words, head=head))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, make_response, render_template, request
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from app.clock import utcnow
 from app.db.engine import db
 from app.domain.delivery.promises import minutes_words
 from app.domain.seo.track_record import ENOUGH, RECORD_DAYS, find_track_record
-from app.i18n import current_locale
+from app.web.public import public
 from app.web.storefront.heads import record_head
 from app.web.tenancy import open_store
 
@@ -20,7 +20,7 @@ bp.before_request(open_store)
 @bp.get("/trust")
 def show() -> ResponseReturnValue:
     record = find_track_record(db.session(), utcnow())
-    response = make_response(
+    return public(
         render_template(
             "storefront/record.html",
             record=record,
@@ -32,9 +32,3 @@ def show() -> ResponseReturnValue:
             days=RECORD_DAYS,
         )
     )
-    response.headers["Cache-Control"] = "public, max-age=0, s-maxage=60, must-revalidate"
-    response.headers["Content-Language"] = current_locale()
-    response.vary.update(("Accept-Language", "Cookie"))
-    response.add_etag()
-    response.make_conditional(request)
-    return response

@@ -27,7 +27,8 @@ def open_checkout(client: Shopper, session: Session) -> str:
 
 
 def buttons(page: str) -> list[str]:
-    return re.findall(r'name="pay" value="(\w+)"', page)
+    # The first button is the one that Enter presses; nobody sees it.
+    return re.findall(r'name="pay" value="(\w+)"', page)[1:]
 
 
 @pytest.mark.row("T16")
