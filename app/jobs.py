@@ -58,6 +58,7 @@ class Topic(StrEnum):
     MAKE_EXPORT = "make_export"
     MAKE_PICTURE = "make_picture"
     PURGE_PAGES = "purge_pages"
+    REPRICE_CARDS = "reprice_cards"
 
 
 QUEUE_OF: dict[Topic, Queue] = {
@@ -77,6 +78,7 @@ QUEUE_OF: dict[Topic, Queue] = {
     Topic.MAKE_EXPORT: Queue.BULK,
     Topic.MAKE_PICTURE: Queue.BULK,
     Topic.PURGE_PAGES: Queue.BULK,
+    Topic.REPRICE_CARDS: Queue.BULK,
 }
 
 # Plain text, because every callback of every provider comes by here.

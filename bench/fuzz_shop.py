@@ -30,6 +30,8 @@ from app.domain.catalog.exporting.running import make_export
 from app.domain.catalog.models import Variant
 from app.domain.checkout.actions import place_order
 from app.domain.customers.actions import find_or_add_customer, start_shopper_session
+from app.domain.customers.models import SavedNumber
+from app.domain.customers.numbers import save_number
 from app.domain.delivery.actions import serve_area
 from app.domain.delivery.areas import all_areas
 from app.domain.delivery.models import DeliveryArea
@@ -215,6 +217,10 @@ def refill(app: Flask, aim: Aim) -> None:
         # Signing out is among the things that were tried.
         customer = find_or_add_customer(session, phone=phone(), language="en", is_verified=True)
         aim.shopper = start_shopper_session(session, customer)
+        save_number(session, customer, phone=phone(), label="Work")
+        others = [rows[0].customer_id, find_or_add_customer(session, phone=phone()).id]
+        values["customer_id"], values["other_id"] = [str(customer.id)], [str(i) for i in others]
+        values["number_id"] = [str(number.id) for number in session.scalars(select(SavedNumber))]
         _advise(aim)
         _export(aim)
         session.commit()

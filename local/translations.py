@@ -16,6 +16,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from app.domain.catalog.kinds import READY, said_in_sets
 from app.i18n import TRANSLATIONS_DIR
 from local.home import CHECKOUT
 
@@ -67,6 +68,8 @@ def extracted(root: Path = CHECKOUT) -> Catalog:
     )
     for file, _line, message, comments, context in found:
         words.add(message, None, [(file, None)], auto_comments=comments, context=context)  # type: ignore[list-item]
+    for text in said_in_sets() if root == CHECKOUT else ():
+        words.add(text, context=READY)
     return words
 
 

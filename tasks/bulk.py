@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from flask import current_app
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from app.domain.insights.actions import look_for_nudges as look
 from app.domain.media.actions import sweep_photos
 from app.domain.people.limits import sweep_tries
 from app.domain.people.otp import sweep_codes
+from app.domain.promotions.actions import reprice_cards
 from app.domain.seo.actions import write_sitemap as write
 from app.domain.seo.share_cards import sweep_cards
 from app.domain.stores.models import Domain, Store
@@ -41,6 +43,12 @@ def write_sitemap(session: Session) -> None:
             session.get_one(Store, bound_store()),
             addresses.store_url(host, ""),
         )
+
+
+@handles(Topic.REPRICE_CARDS)
+def reprice(session: Session, promotion: str) -> None:
+    """A sale has begun or ended: lists sort its goods by today's price."""
+    reprice_cards(session, UUID(promotion))
 
 
 @handles(Topic.LOOK_FOR_NUDGES)

@@ -41,7 +41,7 @@ from local.valkey import Valkey
 from tests.browsing import hear_polls
 from tests.world import World
 
-pytest_plugins = ["tests.rows_plugin"]
+pytest_plugins = ["tests.rows_plugin", "tests.shop_window"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED_DIR") or ROOT.parent / "shared")

@@ -28,6 +28,7 @@ SIGN_INS = "50 per hour"
 CODES = "10 per hour"
 SEARCHES = "120 per minute"
 PROMOTION_CODES = "30 per 10 minute"
+SUGGESTIONS = "600 per minute"  # one for every pause in typing
 
 
 MOST_KEYS = 20_000
@@ -39,6 +40,7 @@ CLASSES = (
     (CODES, _("Codes asked for (shoppers)")),
     (SEARCHES, _("Searches and carts")),
     (PROMOTION_CODES, _("Promotion codes tried")),
+    (SUGGESTIONS, _("Suggestions while typing")),
 )
 
 

@@ -33,12 +33,16 @@ _LANGUAGE = re.compile("|".join(LOCALES))
 _PERSONAL = re.compile(r"\d(?:[ +()-]*\d){6}|@")
 
 # What of the query each kind of page reads, and what a value must look like to be read.
-_LIST_WORDS = {"sort": _SORT, "max": _NUMBER, "stock": _NUMBER, "show": _NUMBER, "a-": _VALUE}
+_LIST_WORDS = {
+    "sort": _SORT, "max": _NUMBER, "stock": _NUMBER, "page": _NUMBER,
+    "after": re.compile(_SLUG), "a-": _VALUE,
+}  # fmt: skip
 KINDS: dict[str, tuple[re.Pattern[str], dict[str, re.Pattern[str]]]] = {
     "home": (re.compile("/"), {}),
     "product": (re.compile(f"/p/{_SLUG}"), {f"option-{at}": _VALUE for at in range(5)}),
-    "category": (re.compile(f"/c/{_SLUG}"), _LIST_WORDS),
-    "search": (re.compile("/search"), {"q": re.compile(r"(?s).+"), **_LIST_WORDS}),
+    "category": (re.compile(f"/c/{_SLUG}(?:/list)?"), _LIST_WORDS),
+    "search": (re.compile("/search(?:/list)?"), {"q": re.compile(r"(?s).+"), **_LIST_WORDS}),
+    "suggest": (re.compile("/search/suggest"), {"q": re.compile(r"(?s).+")}),
     "area": (re.compile(f"/areas(?:/{_SLUG}){{0,2}}"), {}),
     "page": (re.compile(f"/pages/{_SLUG}"), {}),
     "trust": (re.compile("/trust"), {}),

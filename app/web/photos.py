@@ -24,7 +24,7 @@ def wants_photos(environ: dict[str, Any]) -> bool:
     chosen = _CHOICE.search(cookies) if PHOTOS_COOKIE in cookies else None
     if chosen:
         return chosen.group(1) == "on"
-    return environ.get("HTTP_SAVE_DATA", "").strip().lower() != "on"
+    return bool(environ.get("HTTP_SAVE_DATA", "").strip().lower() != "on")
 
 
 def remember_photos(response: Response, *, are_on: bool) -> Response:

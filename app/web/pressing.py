@@ -26,7 +26,8 @@ def add_pressing(app: Flask) -> None:
         ):
             return response
         response.vary.add("Accept-Encoding")
-        if "br" not in request.accept_encodings or len(text := response.get_data()) < LEAST:
+        text = response.get_data()
+        if not request.accept_encodings.quality("br") or len(text) < LEAST:
             return response
         response.set_data(brotli.compress(text, quality=QUALITY))
         response.headers["Content-Encoding"] = "br"

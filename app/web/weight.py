@@ -66,7 +66,8 @@ def phone_file(widths: list[int], whole: int, sizes: str, most: int) -> int:
     """
     last = sizes.rpartition(",")[2].strip()
     shown = float(last[:-2]) * (PHONE_WIDTH / 100 if last.endswith("vw") else 1)
-    offered = [width for width in widths if width <= most]
+    least = 320 if most > 320 else 0
+    offered = [width for width in widths if least <= width <= most]
     dots = [min(width, whole) / shown for width in offered]
     for at, (this, following) in enumerate(pairwise(dots)):
         if following >= PHONE_DOTS:

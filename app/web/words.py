@@ -8,6 +8,7 @@ from babel.dates import format_datetime
 from flask import Flask
 
 from app.clock import NAIROBI, nairobi, utcnow
+from app.domain.catalog.kinds import in_words
 from app.i18n import build, current_locale, gettext, ngettext
 from app.ids import new_token
 from app.money import format_kes
@@ -21,7 +22,7 @@ def add_words(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(kes=kes, phone=national, masked=masked, when=when)
+    app.jinja_env.filters.update(kes=kes, phone=national, masked=masked, when=when, ready=in_words)
     app.jinja_env.globals.update(new_key=new_token, now=utcnow, locale=current_locale)
 
 

@@ -39,6 +39,8 @@ DEFINERS = {
     "changed_pages": "versions of pages, by store, for a web process that serves every store",
     "fold_changes": "the relay counts every store's changes and asks for purges",
     "run_due_schedules": "the relay advances every store's schedules and writes their outbox rows",
+    "search_products": "an index of words is not used under row-level security",
+    "near_words": "the same for a mistyped word",
     "ops_find": "receipt, till or a customer's number -> store, for the platform's desk alone",
     "ops_jobs": "jobs that died or keep failing, without payloads, for the platform's desk alone",
     "ops_job_totals": "how many jobs of each topic wait or died, for the platform's desk alone",

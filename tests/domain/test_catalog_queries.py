@@ -4,14 +4,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.actions import NewVariant, add_category, receive_stock, safe_html, slug_of
+from app.domain.catalog.listing import Filters, category_page
 from app.domain.catalog.models import StockMovement, Variant
-from app.domain.catalog.queries import (
-    category_page,
-    escape_like,
-    home_page,
-    product_page,
-    search,
-)
+from app.domain.catalog.queries import escape_like, home_page, product_page
+from app.domain.catalog.searching import search
 from app.domain.errors import NotFound
 from app.domain.stores.models import Store
 from tests.builders import make_product, make_variant
@@ -32,7 +28,7 @@ def test_a_category_counts_filters_and_sorts(session: Session) -> None:
     everything = category_page(session, "watches", sort="price")
     assert [card.name for card in everything.cards] == ["Cheap", "Dear", "Gone"]
     assert everything.total == 3
-    cheap = category_page(session, "watches", up_to_cents=1_000_00, in_stock=True)
+    cheap = category_page(session, "watches", filters=Filters(most_cents=1_000_00, in_stock=True))
     assert [card.name for card in cheap.cards] == ["Cheap"]
     assert cheap.count == 1
 

@@ -22,9 +22,9 @@ def _png(image: Image.Image, **options: object) -> bytes:
     return out.getvalue()
 
 
-def test_a_picture_is_kept_in_four_widths_and_read_back(tmp_path: Path) -> None:
+def test_a_picture_is_kept_in_five_widths_and_read_back(tmp_path: Path) -> None:
     stored = store_picture(_png(Image.new("RGB", (1600, 800), "teal")), media_dir=str(tmp_path))
-    assert set(stored.sizes) == {"320", "640", "960", "1440"}
+    assert set(stored.sizes) == {"160", "320", "640", "960", "1440"}
     data = open_picture(stored.media_key, 320, media_dir=str(tmp_path))
     assert data is not None
     assert len(data) == stored.sizes["320"]
@@ -43,7 +43,7 @@ def test_what_a_camera_wrote_about_the_place_is_gone(tmp_path: Path) -> None:
     stored = store_picture(out.getvalue(), media_dir=str(tmp_path))
     assert (stored.width, stored.height) == (200, 400)
     assert {name: set(sizes) for name, sizes in stored.files.items()} == {
-        "avif": {"320"}, "webp": {"320"}, "jpg": {"320"},
+        "avif": {"160", "320"}, "webp": {"160", "320"}, "jpg": {"160", "320"},
     }  # fmt: skip
     for name in stored.files:
         data = open_picture(stored.media_key, 320, name, media_dir=str(tmp_path))

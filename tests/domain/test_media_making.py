@@ -76,14 +76,14 @@ def test_what_is_refused_takes_its_own_process_and_a_reason(shared_dir: Path, na
         made_apart((shared_dir / "data/images" / name).read_bytes())
 
 
-def test_a_phones_photo_becomes_twelve_upright_files_without_its_place() -> None:
+def test_a_phones_photo_becomes_fifteen_upright_files_without_its_place() -> None:
     data = phone_photo()
     assert 5_900_000 < len(data) < 7_000_000
     width, height, made = made_apart(data)
 
     assert (width, height) == (3024, 4032)
     assert {(name, step) for name, step, _body in made} == {
-        (name, step) for name in ("avif", "webp", "jpg") for step in (320, 640, 960, 1440)
+        (name, step) for name in ("avif", "webp", "jpg") for step in (160, 320, 640, 960, 1440)
     }
     for name, step, body in made:
         with Image.open(io.BytesIO(body)) as picture:
@@ -152,17 +152,17 @@ def test_the_largest_photo_we_take_is_made() -> None:
     width, height, made = made_apart(saved(Image.new("RGBA", (4_900, 4_890), (0, 90, 90, 128))))
 
     assert (width, height) == (4_900, 4_890)
-    assert len(made) == 12
+    assert len(made) == 15
 
 
 @pytest.mark.parametrize(
     ("width", "steps"),
     [
-        pytest.param(8, (320,), id="tiny"),
-        pytest.param(320, (320,), id="just one"),
-        pytest.param(321, (320, 640), id="one more holds it whole"),
-        pytest.param(1200, (320, 640, 960, 1440), id="the last is smaller than its name"),
-        pytest.param(4000, (320, 640, 960, 1440), id="a camera's"),
+        pytest.param(8, (160, 320), id="tiny"),
+        pytest.param(320, (160, 320), id="just the two of lists"),
+        pytest.param(321, (160, 320, 640), id="one more holds it whole"),
+        pytest.param(1200, (160, 320, 640, 960, 1440), id="the last is smaller than its name"),
+        pytest.param(4000, (160, 320, 640, 960, 1440), id="a camera's"),
     ],
 )
 def test_no_file_is_larger_than_its_photo(width: int, steps: tuple[int, ...]) -> None:
@@ -211,7 +211,7 @@ def test_every_kind_of_pixel_keeps_its_brightness(mode: str) -> None:
     else:
         picture = Image.new("RGB", (64, 64), (156, 156, 156)).convert(mode)
     kind = "JPEG" if mode == "CMYK" else "PNG"
-    [(_name, _step, body)] = files_of(read(saved(picture, kind)), ["jpg"])
+    (_name, _step, body), _same = files_of(read(saved(picture, kind)), ["jpg"])
 
     with Image.open(io.BytesIO(body)) as made:
         red, green, blue = made.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]

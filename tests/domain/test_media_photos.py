@@ -84,7 +84,7 @@ def test_a_photo_waits_is_made_and_then_shown(session: Session, settings: Settin
     session.refresh(row)
     assert (row.status, row.width, row.height) == ("ready", 640, 480)
     assert set(row.files) == {"avif", "webp", "jpg"}
-    assert set(row.sizes) == {"320", "640"}
+    assert set(row.sizes) == {"160", "320", "640"}
     assert raw_files(settings) == []
     session.refresh(product)
     assert [image.id for image in product.images] == [row.id]

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.web.tenancy import LANGUAGE_COOKIE
 from local.translations import forms, read_catalogue
 from tests.browsing import PHONE_SCREEN, address, plain
 from tests.world import Shop, World, wait_for
@@ -27,7 +28,12 @@ SMALL_WORDS = re.compile(
     re.I,
 )
 # English that stays: names of M-Pesa's own menus, and what people of this test wrote themselves.
-LEFT_IN_ENGLISH = ("Buy Goods and Services", "Blue gate opposite the school", "SELECT ", "Dukani: ")
+LEFT_IN_ENGLISH = (
+    "Buy Goods and Services",
+    "Blue gate opposite the school",
+    "Success. Request accepted for processing",  # what a provider answered, as it wrote it
+    "The service request is processed successfully",
+)
 
 READ_SCREEN = """() => {
   const said = [];
@@ -115,6 +121,10 @@ class Reader:
         if answer.status == 200 and "text/html" in answer.headers.get("content-type", ""):
             self.read(screen or urlsplit(url).path)
 
+    def approve(self) -> None:
+        """Nothing was wrong with any screen; each that was is named."""
+        assert not self.wrong, "\n".join(f"{screen}: {what}" for screen, what in self.wrong.items())
+
 
 @pytest.fixture(scope="module")
 def english() -> English:
@@ -190,7 +200,7 @@ def test_to_buy_and_pay_needs_no_english(world: World, reader: Reader) -> None:
     receipts = [message["text"] for message in told if "umelipa" in message["text"]]
     assert len(receipts) == 1
     assert "Msimbo wa M-Pesa" in receipts[0]
-    assert reader.wrong == {}
+    reader.approve()
     assert len(reader.seen) >= 14
 
 
@@ -199,16 +209,19 @@ def test_to_buy_and_pay_needs_no_english(world: World, reader: Reader) -> None:
 def test_every_screen_of_an_owner_is_in_swahili(world: World, reader: Reader) -> None:
     """Every link of the desk is followed; of many alike (orders, products) one is enough."""
     shop = world.open_shop()
-    purchase = world.shopper(shop).buy()
-    world.answer(purchase.shopper.phone)
-    purchase.wait("paid")
-    world.shopper(shop).buy()
+    for ends in ("paid", "pending_payment"):
+        shopper = world.shopper(shop)
+        shopper.cookies[LANGUAGE_COOKIE] = "sw"
+        purchase = shopper.buy()
+        if ends == "paid":
+            world.answer(shopper.phone)
+            purchase.wait("paid")
     sign_in(world, shop, reader)
 
     start = reader.page.url
     follow_every_link(reader, start, "/dash/", "/staff/", "/account", "/devices", "/security")
 
-    assert reader.wrong == {}
+    reader.approve()
     assert len(reader.seen) >= 35, reader.seen
 
 
@@ -241,7 +254,7 @@ def test_to_open_a_shop_needs_no_english(world: World, reader: Reader) -> None:
     for step in ("goods", "areas", "till", "test", "done", "poster"):
         reader.open(f"{wizard}/{step}", step)
 
-    assert reader.wrong == {}
+    reader.approve()
     assert len(reader.seen) >= 10
 
 
@@ -262,9 +275,9 @@ def test_every_result_of_a_prompt_is_said_in_swahili_with_a_next_tap(
         reader.open(address(world, shop, purchase.path), f"result {code}")
         titles.add(page.locator("h1").inner_text())
         expect(page.locator(".bar a, .bar button").last).to_be_visible()
-        expect(page.locator(".bar")).to_contain_text(re.compile("Lipa KES|Uliza"))
+        expect(page.locator(".bar")).to_contain_text(re.compile("Lipa|Uliza"))
 
-    assert reader.wrong == {}
+    reader.approve()
     assert len(titles) >= 7
 
 
@@ -288,8 +301,8 @@ def follow_every_link(reader: Reader, start: str, *below: str) -> None:
         kind = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|KT-\d+|/p/[^/]+", "*", parts.path)
         if parts.netloc != host or not parts.path.startswith(below) or kind in kinds:
             continue
-        if re.search(r"\.(csv|xlsx|zip|svg)$|/download|/template|/file", parts.path):
-            continue
+        if "lang=en" in parts.query or re.search(r"\.(csv|xlsx|zip|svg)$", parts.path):
+            continue  # the English side of a page of the shop's own; a file
         kinds.add(kind)
         reader.open(url, kind)
         waiting.extend(reader.links)

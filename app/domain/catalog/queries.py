@@ -8,7 +8,6 @@ Row-level security decides whose rows these are; ``store_id`` is named where an 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +18,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
+from app.domain.catalog.cards import RELATED_JSON
 from app.domain.catalog.models import (
     LOW_STOCK,
     Category,
@@ -31,12 +31,6 @@ from app.domain.errors import NotFound
 from app.domain.stores.trust import TRUST_JSON, Trust
 
 PAGE_SIZE = 24
-MAX_SHOWN = 480
-SORTS = ("new", "price", "-price")
-PRICE_STEPS_CENTS = (
-    500_00, 1_000_00, 2_500_00, 5_000_00, 10_000_00, 25_000_00, 50_000_00, 100_000_00,
-)  # fmt: skip
-MAX_QUERY_LENGTH = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,33 +114,6 @@ class HomePage:
     areas: list[AreaFee]
     area_count: int
     delivered_count: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Facet:
-    """Something the goods of a category differ in: value → how many of them have it."""
-
-    key: str
-    name: str
-    counts: dict[str, int]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Listing:
-    """A category or a search, filtered, sorted and cut to a page."""
-
-    host: str
-    title: str
-    slug: str | None
-    cards: list[Card]
-    count: int  # that match
-    total: int  # in the category, before filters
-    price_steps: list[tuple[int, int]]  # (cents, how many up to it)
-    in_stock_count: int
-    lowest_cents: int | None
-    close: list[Card]  # without the filters, shown when nothing matches
-    shelves: list[Shelf]
-    facets: list[Facet]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -334,80 +301,6 @@ SELECT jsonb_build_object(
 """  # noqa: S608 - put together from this module's own text
 )
 
-_LISTING = text(
-    f"""
-WITH cards AS MATERIALIZED ({_CARDS}
-     AND (CAST(:category AS text) IS NULL OR p.category_id IN
-            (SELECT k.id FROM app.categories k
-               LEFT JOIN app.categories top ON top.store_id = k.store_id AND top.id = k.parent_id
-              WHERE k.store_id = app.store_id() AND :category IN (k.slug, top.slug)))
-     AND (CAST(:pattern AS text) IS NULL OR p.name ILIKE :pattern OR p.brand ILIKE :pattern
-          OR EXISTS (SELECT 1 FROM app.categories k WHERE k.store_id = p.store_id
-                        AND k.id = p.category_id AND k.name ILIKE :pattern)
-          OR EXISTS (SELECT 1 FROM app.variants w WHERE w.store_id = p.store_id
-                        AND w.product_id = p.id AND w.sku ILIKE :pattern))),
- asked AS (
-   SELECT a.n, a.attribute FROM app.categories k,
-          jsonb_array_elements(k.attributes) WITH ORDINALITY AS a(attribute, n)
-    WHERE k.store_id = app.store_id() AND k.slug = :category
-      AND (a.attribute->>'is_filter')::boolean),
- traits AS MATERIALIZED (
-   SELECT DISTINCT c.id, a.n, a.attribute->>'key' AS key, x.value
-     FROM cards c JOIN app.products p ON p.store_id = c.store_id AND p.id = c.id
-    CROSS JOIN asked a
-    CROSS JOIN LATERAL (
-      SELECT p.attributes->>(a.attribute->>'key') AS value
-       UNION ALL
-      SELECT v.option_values[array_position(p.options, o.name)]
-        FROM unnest(p.options) AS o(name)
-        JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id AND v.is_active
-       WHERE lower(o.name) = lower(a.attribute->>'name')) x
-    WHERE x.value <> ''),
- matching AS (
-   SELECT * FROM cards WHERE (CAST(:up_to AS bigint) IS NULL OR price <= :up_to)
-                         AND (NOT CAST(:in_stock AS boolean) OR stock > 0)
-                         AND NOT EXISTS (
-                               SELECT 1 FROM jsonb_each(CAST(:traits AS jsonb)) w
-                                WHERE NOT EXISTS (
-                                  SELECT 1 FROM traits t WHERE t.id = cards.id AND t.key = w.key
-                                     AND jsonb_exists(w.value, t.value))))
-SELECT jsonb_build_object(
-  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
-            ORDER BY is_canonical DESC, verified_at LIMIT 1),
-  'category', (SELECT name FROM app.categories
-                WHERE store_id = app.store_id() AND slug = :category),
-  'cards', (SELECT jsonb_agg(x.card) FROM (
-       SELECT card FROM matching
-        ORDER BY (stock > 0) DESC,
-                 CASE WHEN :sort = 'price' THEN price END,
-                 CASE WHEN :sort = '-price' THEN price END DESC,
-                 created_at DESC, slug
-        LIMIT :shown) x),
-  'count', (SELECT count(*) FROM matching),
-  'total', (SELECT count(*) FROM cards),
-  'in_stock_count', (SELECT count(*) FROM cards WHERE stock > 0),
-  'lowest_cents', (SELECT min(price) FROM cards WHERE stock > 0),
-  'steps', (SELECT jsonb_agg(jsonb_build_array(
-                     s, (SELECT count(*) FROM cards WHERE price <= s)) ORDER BY s)
-              FROM unnest(CAST(:steps AS bigint[])) s),
-  'close', (SELECT jsonb_agg(x.card) FROM (
-       SELECT card FROM cards WHERE stock > 0 ORDER BY price, slug LIMIT 4) x),
-  'facets', (SELECT jsonb_agg(jsonb_build_object('key', a.attribute->>'key',
-                      'name', a.attribute->>'name', 'unit', a.attribute->>'unit',
-                      'choices', a.attribute->'choices', 'counts', f.counts) ORDER BY a.n)
-               FROM asked a JOIN (
-                 SELECT key, jsonb_object_agg(value, n) AS counts
-                   FROM (SELECT key, value, count(*) AS n FROM traits GROUP BY key, value) y
-                  GROUP BY key) f ON f.key = a.attribute->>'key'),
-  'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', k.n)
-                               ORDER BY k.position, k.name)
-                FROM (SELECT c.slug, c.name, c.position, count(p.id) AS n FROM app.categories c
-                        JOIN app.products p ON p.store_id = c.store_id AND p.category_id = c.id
-                                           AND p.status = 'active'
-                       WHERE c.store_id = app.store_id() GROUP BY c.slug, c.name, c.position) k))
-"""  # noqa: S608
-)
-
 # No delivery costs more than this: the dearest area with the dearest extra, or the dearest rule.
 MOST_FEE = """
 (SELECT greatest(a.dearest + r.extra, r.whole)
@@ -429,17 +322,7 @@ WITH wanted AS (
    SELECT * FROM app.products
     WHERE store_id = app.store_id() AND slug = :slug
       AND (status = 'active' OR CAST(:with_drafts AS boolean))),
- bought AS (
-   SELECT w.product_id, count(*) AS n FROM wanted p
-     JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id
-     JOIN app.order_lines l ON l.store_id = v.store_id AND l.variant_id = v.id
-     JOIN app.order_lines other ON other.store_id = l.store_id AND other.order_id = l.order_id
-     JOIN app.variants w ON w.store_id = other.store_id AND w.id = other.variant_id
-    WHERE w.product_id <> p.id GROUP BY w.product_id),
- cards AS MATERIALIZED ({_CARDS}
-   AND p.id <> (SELECT id FROM wanted)
-   AND (p.id IN (SELECT product_id FROM bought)
-        OR p.category_id = (SELECT category_id FROM wanted)))
+ these AS MATERIALIZED (SELECT id, category_id FROM wanted)
 SELECT jsonb_build_object(
   'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
             ORDER BY is_canonical DESC, verified_at LIMIT 1),
@@ -463,9 +346,7 @@ SELECT jsonb_build_object(
                  'focal', jsonb_build_array(focal_x, focal_y)) ORDER BY position, id)
                  FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id
                   AND status = 'ready' AND removed_at IS NULL),
-  'related', (SELECT jsonb_agg(x.card) FROM (
-       SELECT c.card FROM cards c LEFT JOIN bought b ON b.product_id = c.id
-        WHERE c.stock > 0 ORDER BY coalesce(b.n, 0) DESC, c.created_at DESC, c.slug LIMIT 4) x),
+  'related', {RELATED_JSON},
   'cheapest_fee_cents', (SELECT min(fee_cents) FROM app.delivery_areas
                           WHERE store_id = p.store_id AND is_active),
   'most_fee_cents', {MOST_FEE},
@@ -481,69 +362,14 @@ def home_page(session: Session) -> HomePage:
     return HomePage(
         host=row["host"] or "",
         lead=_card(row["lead"]) if row["lead"] else None,
-        selling=_cards(row["selling"]),
+        selling=cards_of(row["selling"]),
         is_by_sales=row["is_by_sales"],
-        shelves=_shelves(row["shelves"]),
+        shelves=shelves_of(row["shelves"]),
         product_count=row["product_count"],
         areas=[AreaFee(**area) for area in row["areas"] or ()],
         area_count=row["area_count"],
         delivered_count=row["delivered_count"],
     )
-
-
-def category_page(
-    session: Session,
-    slug: str,
-    *,
-    sort: str = "new",
-    up_to_cents: int | None = None,
-    in_stock: bool = False,
-    shown: int = PAGE_SIZE,
-    traits: Mapping[str, list[str]] | None = None,
-) -> Listing:
-    """The products of one category and of those under it, filtered as asked.
-
-    ``traits`` names values of the category's attributes: a product matches that has one of the
-    values of each. Raises NotFound for a category this store does not have.
-    """
-    row = _listing(
-        session,
-        category=slug,
-        pattern=None,
-        sort=sort,
-        up_to=up_to_cents,
-        in_stock=in_stock,
-        shown=shown,
-        traits=json.dumps(traits or {}),
-    )
-    if row["category"] is None:
-        raise NotFound
-    return _as_listing(row, title=row["category"], slug=slug)
-
-
-def search(
-    session: Session,
-    query: str,
-    *,
-    sort: str = "new",
-    up_to_cents: int | None = None,
-    in_stock: bool = False,
-    shown: int = PAGE_SIZE,
-) -> Listing:
-    """Products whose name, brand, category or SKU contains the words as typed; all for no words."""
-    words = query.replace("\x00", "").strip()[:MAX_QUERY_LENGTH]
-    pattern = f"%{escape_like(words)}%" if words else None
-    row = _listing(
-        session,
-        category=None,
-        pattern=pattern,
-        sort=sort,
-        up_to=up_to_cents,
-        in_stock=in_stock,
-        shown=shown,
-        traits="{}",
-    )
-    return _as_listing(row, title=words, slug=None)
 
 
 def product_page(session: Session, slug: str, *, with_drafts: bool = False) -> ProductPage:
@@ -574,17 +400,17 @@ def product_page(session: Session, slug: str, *, with_drafts: bool = False) -> P
         category_name=row["category_name"],
         variants=[VariantView(**variant) for variant in row["variants"]],
         pictures=[Picture(**picture) for picture in row["pictures"] or ()],
-        related=_cards(row["related"]),
+        related=cards_of(row["related"]),
         cheapest_fee_cents=row["cheapest_fee_cents"],
         most_fee_cents=row["most_fee_cents"],
         trust=Trust.from_json(row["trust"]),
     )
 
 
-def cards_of(session: Session, slugs: list[str]) -> list[Card]:
+def find_cards(session: Session, slugs: list[str]) -> list[Card]:
     """The cards of these products in this order; what is not on sale is left out."""
     rows = session.scalars(_CARDS_OF, {"slugs": slugs}).all()
-    return sorted(_cards(list(rows)), key=lambda card: slugs.index(card.slug))
+    return sorted(cards_of(list(rows)), key=lambda card: slugs.index(card.slug))
 
 
 def find_moved(session: Session, slug: str) -> str | None:
@@ -635,59 +461,16 @@ def escape_like(words: str) -> str:
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _listing(session: Session, **values: Any) -> dict[str, Any]:
-    values["sort"] = values["sort"] if values["sort"] in SORTS else SORTS[0]
-    values["shown"] = max(1, min(values["shown"], MAX_SHOWN))
-    values["steps"] = list(PRICE_STEPS_CENTS)
-    row: dict[str, Any] = session.execute(_LISTING, values).scalar_one()
-    return row
-
-
-def _as_listing(row: dict[str, Any], *, title: str, slug: str | None) -> Listing:
-    return Listing(
-        host=row["host"] or "",
-        title=title,
-        slug=slug,
-        cards=_cards(row["cards"]),
-        count=row["count"],
-        total=row["total"],
-        price_steps=_useful_steps(row["steps"], row["total"]),
-        in_stock_count=row["in_stock_count"],
-        lowest_cents=row["lowest_cents"],
-        close=_cards(row["close"]),
-        shelves=_shelves(row["shelves"]),
-        facets=[_facet(facet) for facet in row["facets"] or ()],
-    )
-
-
-def _facet(row: dict[str, Any]) -> Facet:
-    """The values in the order the category lists them, then the others by name."""
-    order = {value: at for at, value in enumerate(row["choices"] or ())}
-    values = sorted(row["counts"], key=lambda value: (order.get(value, len(order)), value))
-    unit = f" {row['unit']}" if row["unit"] else ""
-    return Facet(
-        key=row["key"],
-        name=row["name"] + (f",{unit}" if unit else ""),
-        counts={value: row["counts"][value] for value in values},
-    )
-
-
-def _useful_steps(steps: list[list[int]], total: int) -> list[tuple[int, int]]:
-    """At most three prices that divide these goods: not none of them, and not all."""
-    useful = [(step, count) for step, count in steps if 0 < count < total]
-    if len(useful) <= 3:
-        return useful
-    return [useful[0], useful[len(useful) // 2], useful[-1]]
-
-
 def _card(row: dict[str, Any]) -> Card:
     picture = row["picture"]
     return Card(**(row | {"picture": Picture(**picture) if picture else None}))
 
 
-def _cards(rows: list[dict[str, Any]] | None) -> list[Card]:
+def cards_of(rows: list[dict[str, Any]] | None) -> list[Card]:
+    """Cards from their JSON; none for NULL."""
     return [_card(row) for row in rows or ()]
 
 
-def _shelves(rows: list[dict[str, Any]] | None) -> list[Shelf]:
-    return [Shelf(**(row | {"cards": _cards(row.get("cards"))})) for row in rows or ()]
+def shelves_of(rows: list[dict[str, Any]] | None) -> list[Shelf]:
+    """Shelves from their JSON; none for NULL."""
+    return [Shelf(**(row | {"cards": cards_of(row.get("cards"))})) for row in rows or ()]

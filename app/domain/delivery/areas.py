@@ -23,6 +23,27 @@ BANDS = ("A", "B", "C", "D", "E", "F")
 MAX_TYPED_LENGTH = 60
 
 _NUMBER_WORDS = {"i": "1", "ii": "2", "iii": "3", "one": "1", "two": "2", "three": "3"}
+# Before the name of a place: then even an ordinary word is one ("in Town", "to Savannah").
+_TO_A_PLACE = frozenset(
+    {"in", "at", "to", "near", "around", "within", "mpaka", "hadi", "huko", "kule", "kwa"}
+)
+_BRINGING = frozenset({"delivered", "delivery", "deliver", "delivering", "kuletewa", "leta"})
+# Names that are words for goods or brands, or say nothing, when nothing before them tells of a place.
+_ALSO_WORDS = frozenset(
+    re.findall(
+        "[a-z0-9]+",
+        """
+        44 45 87 adams akiba airport athi bahati banana base bunga cali california carnivore chaka
+        community congo dandy doni donie donnie emba fedha gm greenfields greenspan hamza harambee
+        hardy hazina highridge highrise hunters imara inda industrial jericho junction kasa kawa kayo
+        kikuyu kile kili kimbo kite kitenge koch koma kona ku lenana lindi macha majengo mabatini
+        makina mlo mowlem nyayo olympic pipe pipeline prestige redhill roasters ruben satellite
+        savanna savannah seasons south southlands sukari survey tala taj tao tatu tena thome town
+        uhuru uta utalii wilson windsor yaya zambezi zima zimma zimmer
+        """,
+    )
+)
+_LONGEST_NAME = 4  # words
 _NOISE = frozenset({"estate", "area", "stage", "nairobi", "kenya", "near", "around", "in", "at"})
 
 
@@ -116,6 +137,55 @@ def suggest_areas(text: str, limit: int = 5) -> list[Area]:
         slug, name = spelling.area.slug, spelling.area.name
         ranks[slug] = min(ranks.get(slug, (9, name)), (rank, name))
     return [_by_slug()[slug] for slug in sorted(ranks, key=ranks.__getitem__)[:limit]]
+
+
+def split_area(text: str) -> tuple[tuple[Area, ...], str]:
+    """The place that is named among other words, and those words without it.
+
+    "saa kilimani" is Kilimani and "saa". Several areas come back where the name does not tell
+    them apart (Umoja), none where no place is named. A name that is an ordinary word as well
+    counts only after "in", "to" and the like; so do slips ("in kilimni").
+    """
+    words = text[: 4 * MAX_TYPED_LENGTH].split()
+    for size in range(min(_LONGEST_NAME, len(words)), 0, -1):
+        for start in range(len(words) - size, -1, -1):
+            is_led = start > 0 and _plain(words[start - 1]) in _TO_A_PLACE
+            areas = _named(" ".join(words[start : start + size]), is_led=is_led)
+            if areas:
+                kept = words[: start - is_led]
+                if kept and _plain(kept[-1]) in _BRINGING:
+                    kept.pop()
+                return areas, " ".join(kept + words[start + size :])
+    return (), text
+
+
+def _named(name: str, *, is_led: bool) -> tuple[Area, ...]:
+    tokens = _tokens(name[:MAX_TYPED_LENGTH])
+    compact = "".join(tokens)
+    if not compact or (not is_led and (compact in _ALSO_WORDS or len(compact) < 3)):
+        return ()
+    exact = _exact().get(compact)
+    if exact is not None:
+        return (exact,)
+    if alike := _by_stem().get(compact):
+        return alike
+    near = _find_nearly(tokens) if is_led and len(compact) >= 5 else None
+    return (near,) if near is not None else ()
+
+
+def _plain(word: str) -> str:
+    return "".join(_tokens(word[:MAX_TYPED_LENGTH]))
+
+
+@lru_cache(maxsize=1)
+def _by_stem() -> Mapping[str, tuple[Area, ...]]:
+    """Names without the number or letter that tells them apart: umoja → I and II."""
+    stems: defaultdict[str, dict[str, Area]] = defaultdict(dict)
+    for area in all_areas():
+        tokens = _tokens(area.name)
+        if len(tokens) > 1 and _tail(tokens):
+            stems["".join(tokens[:-1])][area.slug] = area
+    return MappingProxyType({stem: tuple(a.values()) for stem, a in stems.items() if len(a) > 1})
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
@@ -195,6 +195,35 @@ def preview_of(
         promise=promise,
         promise_text=promise_words(promise, at),
         minimum_cents=found.terms.minimum_order_cents,
+    )
+
+
+def preview_of_place(
+    session: Session,
+    store: Store,
+    area: Area,
+    place: Mapping[str, Any],
+    *,
+    basket_cents: int,
+    at: datetime,
+) -> FeePreview:
+    """The same from the store's terms and rules as JSON, as a search brings them along.
+
+    A basket below the area's minimum is told for the smallest that it takes.
+    """
+    names = ("area", "fee_cents", "minimum_order_cents", "free_from_cents", "minutes")
+    terms = DeliveryArea(**{name: place["terms"][name] for name in names})
+    rows = [
+        FeeRuleRow(**{name: row[name] for name in ("id", "kind", "area", "terms")})
+        for row in place["rules"] or ()
+    ]
+    return preview_of(
+        session,
+        store,
+        StoreArea(area, terms),
+        basket_cents=max(basket_cents, terms.minimum_order_cents),
+        at=at,
+        rules=[fee_rule(row) for row in rows],
     )
 
 

@@ -26,6 +26,7 @@ from app.domain.errors import FieldProblem, NotFound
 from app.domain.promotions.models import CustomerGroup, GroupMember, Promotion
 from app.i18n import gettext as _
 from app.ids import new_id
+from app.jobs import Topic, ask_for
 from app.money import format_kes
 from app.vault import vault
 
@@ -51,6 +52,11 @@ _FIELDS = (
 _IDS = ("categories", "variants")
 _MOMENTS = ("starts_at", "ends_at", "removed_at")
 
+_REPRICE = text(
+    "SELECT app.refresh_cards(array_agg(store_id ORDER BY product_id), array_agg(product_id ORDER BY product_id))"
+    " FROM (SELECT DISTINCT store_id, product_id FROM app.variants"
+    " WHERE store_id = app.store_id() AND sale_id = :id) v"
+)
 # A sale is written on its goods, so that whoever reads a price finds it there. Rows are locked in
 # the order of their ids, as checkouts do. Goods of another sale that still runs are left to it.
 _END_SALE = text(
@@ -283,6 +289,28 @@ def _check_code(session: Session, promotion: Promotion) -> None:
         raise FieldProblem("code", _("You have another promotion with this code."))
 
 
+def reprice_cards(session: Session, promotion_id: UUID) -> None:
+    """Have lists sort and filter the goods of a sale by what they cost now. Does not commit.
+
+    What a card shows is always the price of this second; its place in a list follows by this,
+    asked for at the moments when a sale begins and ends.
+    """
+    session.execute(_REPRICE, {"id": promotion_id})
+
+
+def _ask_to_reprice(session: Session, promotion: Promotion) -> None:
+    for moment in (promotion.starts_at, promotion.ends_at):
+        wait = (moment - utcnow()).total_seconds() if moment is not None else 0
+        if moment is not None and wait > 0:
+            ask_for(
+                session,
+                Topic.REPRICE_CARDS,
+                key=f"{promotion.id} {moment.isoformat()}",
+                after_seconds=wait + 1,
+                promotion=str(promotion.id),
+            )
+
+
 def _write_sale(session: Session, promotion: Promotion) -> int:
     """Put a sale on its goods, or take it off them; pages are made anew for any promotion."""
     touch_content(session)
@@ -292,6 +320,7 @@ def _write_sale(session: Session, promotion: Promotion) -> int:
     if not promotion.is_active or promotion.removed_at is not None:
         return 0
     is_percent = promotion.effect == "percent"
+    _ask_to_reprice(session, promotion)
     found = session.execute(
         _START_SALE,
         {

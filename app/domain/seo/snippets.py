@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 MOST_TITLE = 60
 MOST_DESCRIPTION = 155
 BETWEEN = " · "
+_SPACES = re.compile(r"[ \t\r\n]+")  # a no-break space keeps an amount together
 
 
 def title_of(name: str, *facts: str) -> str:
@@ -27,7 +30,7 @@ def description_of(*sentences: str) -> str:
 
 def shortened(text: str, most: int) -> str:
     """The text on one line, cut between words with … where it is longer than ``most`` letters."""
-    text = " ".join(text.split())
+    text = " ".join(_SPACES.split(text.strip()))
     if len(text) <= most:
         return text
     cut = text[: most - 1]

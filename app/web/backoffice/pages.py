@@ -331,4 +331,4 @@ def _rearrange(blocks: list[Block], do: str, wrong: dict[str, str]) -> None:
 
 
 def _locale(text: str) -> str:
-    return text if text in LOCALES else LOCALES[0]
+    return text if text in LOCALES else current_locale()

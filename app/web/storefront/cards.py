@@ -19,6 +19,7 @@ from app.cache import cache_key
 from app.clock import utcnow
 from app.db.engine import db
 from app.domain.catalog import queries
+from app.domain.catalog.listing import category_page
 from app.domain.media.storage import FOR_EVER, TYPES
 from app.domain.seo.area_pages import get_area_page
 from app.domain.seo.share_cards import CannotDraw, ShareCard, draw_card, open_card
@@ -80,7 +81,7 @@ def _card_of(product: str | None, category: str | None, area: str | None) -> tup
         page = f"areas/{area}" + (f"/{category}" if category else "")
         return page, area_card(get_area_page(session, g.store, area, category, utcnow()))
     if category is not None:
-        return f"c/{category}", listing_card(queries.category_page(session, category))
+        return f"c/{category}", listing_card(category_page(session, category))
     return "home", home_card(queries.home_page(session))
 
 

@@ -14,6 +14,7 @@ from app.db.engine import db
 from app.domain.cart.actions import copy_cart, open_cart, set_quantity, use_code
 from app.domain.cart.adding import put_in_cart
 from app.domain.cart.queries import find_cart, find_cart_by_code, summarise_cart
+from app.domain.catalog.together import goes_with
 from app.domain.checkout.actions import make_offer, review
 from app.domain.checkout.basket import Basket, cart_basket
 from app.domain.errors import NotFound
@@ -56,8 +57,10 @@ def cart_link(code: str) -> str:
 
 @bp.get("/cart")
 def show() -> ResponseReturnValue:
+    basket = _basket()
     note = " ".join(said_before()) or None
-    return render_template("storefront/cart.html", **_panel(_basket(), note=note))
+    along = goes_with(db.session(), {line.slug for line in basket.lines} if basket else ())
+    return render_template("storefront/cart.html", **_panel(basket, note=note), along=along)
 
 
 @bp.post("/cart/lines")

@@ -13,7 +13,8 @@ from flask import g
 
 from app.addresses import store_url
 from app.clock import business_day, utcnow
-from app.domain.catalog.queries import HomePage, Listing, Picture, ProductPage
+from app.domain.catalog.listing import Listing
+from app.domain.catalog.queries import HomePage, Picture, ProductPage
 from app.domain.delivery.promises import minutes_words, time_words
 from app.domain.delivery.queries import area_name
 from app.domain.pages.blocks import Block

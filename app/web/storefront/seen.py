@@ -8,7 +8,7 @@ from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.db.engine import db
-from app.domain.catalog.queries import cards_of
+from app.domain.catalog.queries import find_cards
 from app.web.limits import SEARCHES, limiter
 from app.web.tenancy import open_store
 
@@ -26,7 +26,7 @@ def show() -> ResponseReturnValue:
     """A piece of a page: goods that are on sale, in the order asked for. Anything odd is left out."""
     asked = request.args.get("p", "")[:MOST_TEXT].split(",")
     slugs = list(dict.fromkeys(slug for slug in asked if _SLUG.fullmatch(slug)))[:MOST]
-    cards = cards_of(db.session(), slugs) if slugs else []
+    cards = find_cards(db.session(), slugs) if slugs else []
     answer = make_response(render_template("storefront/_seen.html", cards=cards))
     answer.headers["Cache-Control"] = "private, no-store"
     answer.headers["X-Robots-Tag"] = "noindex"

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,25 @@ from app.db.tenancy import bound_store
 from app.domain.audit.actions import record
 from app.domain.catalog.actions import touch_content
 from app.domain.catalog.models import Category
+from app.i18n import pgettext
 
 FOLDER = Path(__file__).parent
 KINDS = ("electronics", "fashion", "watches", "home", "mixed")
 
+READY = "ready set"
+"""The context of a ready set's words in the catalogue: a shop may say "Open" and mean another thing."""
+
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_WORD = re.compile(r"[A-Za-z][a-z]{2}")
 
 
 class UnknownKind(ValueError):
     """There is no ready set of this name."""
+
+
+def in_words(text: str) -> str:
+    """A word of a ready set in the reader's language; a shop's own word as the shop wrote it."""
+    return pgettext(READY, text) if text else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +138,19 @@ def ready_set(kind: str) -> Kind:
         return_note=str(raw["returns"]["note"]),
         categories=tuple(categories),
     )
+
+
+def said_in_sets() -> set[str]:
+    """Every word of the ready sets that is a word and not a size."""
+    said: set[str] = set()
+    for kind in map(ready_set, KINDS):
+        said |= {kind.name, kind.return_note, *kind.photo_guide}
+        for category in kind.categories:
+            said |= {category.name, category.return_note, *category.photo_guide}
+            said |= {*chain.from_iterable(category.size_chart[:1])}
+            for attribute in category.attributes:
+                said |= {attribute.name, attribute.unit, *attribute.choices}
+    return {text for text in said if _WORD.search(text)}
 
 
 def apply_kind(session: Session, kind: str, *, actor: str) -> AppliedKind:
