@@ -17,6 +17,13 @@ from app.timings import Timings
 
 PUBLISHED = ("change-me", "changeme", "secret", "example", "dukani-dev")
 ENVIRONMENTS = ("development", "test", "production")
+# Where browsers get their notifications from: Chromium's, Mozilla's, Apple's and Microsoft's.
+PUSH_HOSTS = (
+    "fcm.googleapis.com",
+    "push.services.mozilla.com",
+    "push.apple.com",
+    "notify.windows.com",
+)
 
 
 class MissingSetting(RuntimeError):
@@ -83,6 +90,7 @@ def timings_from_environ() -> Timings:
         prompt_lifetime=_seconds("PROMPT_SECONDS", cls.prompt_lifetime),
         reservation=_seconds("RESERVATION_SECONDS", cls.reservation),
         quote=_seconds("QUOTE_SECONDS", cls.quote),
+        offer=_seconds("OFFER_SECONDS", cls.offer),
         receipt_patience=_seconds("RECEIPT_PATIENCE_SECONDS", cls.receipt_patience),
         lease=_seconds("LEASE_SECONDS", cls.lease),
         visibility=_seconds("VISIBILITY_SECONDS", cls.visibility),
@@ -135,6 +143,11 @@ class Settings:
     email_username: str = ""
     email_token: str = field(default="", repr=False)
     email_sender: str = ""
+    email_hook_key: str = field(default="", repr=False)
+    vapid_private_key: str = field(default="", repr=False)
+    vapid_subject: str = ""
+    push_hosts: tuple[str, ...] = PUSH_HOSTS
+    push_test_hosts: tuple[str, ...] = ()
     sms_base_url: str = ""
     sms_username: str = ""
     sms_api_key: str = ""
@@ -192,6 +205,12 @@ class Settings:
             email_username=_optional("EMAIL_USERNAME"),
             email_token=_optional("EMAIL_TOKEN"),
             email_sender=_optional("EMAIL_SENDER"),
+            email_hook_key=_optional("EMAIL_HOOK_KEY"),
+            vapid_private_key=_optional("VAPID_PRIVATE_KEY"),
+            vapid_subject=_optional("VAPID_SUBJECT"),
+            push_hosts=tuple(host for host in _optional("PUSH_HOSTS").split(",") if host)
+            or PUSH_HOSTS,
+            push_test_hosts=tuple(host for host in _optional("PUSH_TEST_HOSTS").split(",") if host),
             sms_base_url=_optional("SMS_BASE_URL"),
             sms_username=_optional("SMS_USERNAME"),
             sms_api_key=_optional("SMS_API_KEY"),
@@ -221,6 +240,8 @@ class Settings:
                 raise UnsafeSetting(f"{name} is not random")
         if self.picture_test_hosts:
             raise UnsafeSetting("PICTURE_TEST_HOSTS opens private addresses: not in production")
+        if self.push_test_hosts:
+            raise UnsafeSetting("PUSH_TEST_HOSTS opens private addresses: not in production")
         if not self.rate_limits_enabled:
             raise UnsafeSetting("RATE_LIMITS cannot be off in production")
 

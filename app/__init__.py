@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from flask import Flask
 
 from app import addresses
@@ -79,8 +80,6 @@ def _configure_pictures(settings: Settings) -> None:
 
 def _connect(app: Flask, settings: Settings, role: str) -> None:
     """Databases and Redis. A worker's children open a connection each; a web process pools."""
-    from flask_migrate import Migrate
-
     from app.cache import connect_cache
     from app.db.engine import (
         WEB_LIMITS,
@@ -95,7 +94,10 @@ def _connect(app: Flask, settings: Settings, role: str) -> None:
     limits = WEB_LIMITS if role == "web" else WORKER_LIMITS
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pooled=pooled, limits=limits)
     db.init_app(app)
-    Migrate(app, db, directory=str(ROOT / "migrations"))
+    if click.get_current_context(silent=True) is not None:  # bin/manage; a server migrates nothing
+        from flask_migrate import Migrate
+
+        Migrate(app, db, directory=str(ROOT / "migrations"))
     if settings.platform_database_url and role != "worker":
         open_platform_engine(settings.platform_database_url, pooled=pooled, limits=limits)
     app.extensions["cache_redis"] = connect_cache(settings.cache_redis_url)

@@ -49,6 +49,8 @@ class Topic(StrEnum):
     RELEASE_HOLD = "release_hold"
     REGISTER_C2B = "register_c2b"
     SEND_MESSAGE = "send_message"
+    OFFER_TO_WAITING = "offer_to_waiting"
+    LAPSE_OFFER = "lapse_offer"
     WRITE_SITEMAP = "write_sitemap"
     LOOK_FOR_NUDGES = "look_for_nudges"
     SWEEP_OLD_ROWS = "sweep_old_rows"
@@ -69,6 +71,8 @@ QUEUE_OF: dict[Topic, Queue] = {
     Topic.RELEASE_HOLD: Queue.MONEY,
     Topic.REGISTER_C2B: Queue.MONEY,
     Topic.SEND_MESSAGE: Queue.MESSAGES,
+    Topic.OFFER_TO_WAITING: Queue.MESSAGES,
+    Topic.LAPSE_OFFER: Queue.MESSAGES,
     Topic.WRITE_SITEMAP: Queue.BULK,
     Topic.LOOK_FOR_NUDGES: Queue.BULK,
     Topic.SWEEP_OLD_ROWS: Queue.BULK,

@@ -19,10 +19,12 @@ _PHONE = re.compile(r"(?<![0-9a-fA-F-])(?:\+?254|0)[ -]?[17](?:[ -]?\d){8}(?![0-
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+")
 _CARD = re.compile(r"(?<![\w-])\d{13,19}(?![\w-])")
 _BEARER = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+")
-_TOKEN_IN_PATH = re.compile(r"(/(?:o|r|hooks/pay|pay)/)[\w-]{6,}")
+_TOKEN_IN_PATH = re.compile(r"(/(?:o|r|hooks/pay|hooks/email|pay|back)/)[\w-]{6,}")
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{8})\d+")
 # Something of each of the above: most texts have nothing, and are asked this one question only.
-_SUSPECT = re.compile(r"(?i)@|\d(?:[ -]?\d){6}|bearer|basic|/(?:o|r|hooks/pay|pay)/|ws_co_")
+_SUSPECT = re.compile(
+    r"(?i)@|\d(?:[ -]?\d){6}|bearer|basic|/(?:o|r|hooks/pay|hooks/email|pay|back)/|ws_co_"
+)
 _SECRET_NAMES = re.compile(
     r"(?i)pass|secret|token|authorization|cookie|otp|api_?key|(^|_)code$|msisdn|phone$"
 )

@@ -23,6 +23,7 @@ class Timings:
     prompt_lifetime: float = 60
     reservation: float = 900
     quote: float = 900
+    offer: float = 1800
     receipt_patience: float = 15
     lease: float = 90
     visibility: float = 90
@@ -33,6 +34,10 @@ class Timings:
 
     def reservation_end(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self.reservation)
+
+    def offer_end(self, now: datetime) -> datetime:
+        """Until when a link of the waiting line keeps its unit."""
+        return now + timedelta(seconds=self.offer)
 
     def confirm_delay(self, tries: int, waited: float) -> float | None:
         """Seconds until the next confirming query after ``tries`` of them, or None to give up."""

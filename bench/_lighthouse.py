@@ -26,6 +26,8 @@ METRICS = {
     "TTI": "interactive",
 }
 SECONDS = 180
+SLOWDOWN = 4.0  # the phone's processor beside that of a machine like QUIET
+QUIET = 1_300  # Lighthouse's own index of a core that nobody else uses
 _FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run"
     " --disable-background-networking --disable-component-update --disable-sync"
@@ -46,6 +48,7 @@ class Report:
     scores: dict[str, int]
     metrics: dict[str, float]
     failing: list[str]  # audits of the three categories that are not about speed
+    machine: float  # how fast Lighthouse found this machine at that moment
 
     def misses(self, *, is_listed: bool) -> list[str]:
         """What is wrong beside the speed. A page that must not be listed may say so."""
@@ -66,14 +69,15 @@ def program(cache: Path | None = None) -> Path:
     return entry
 
 
-def look_at(url: str, *, cookie: str = "") -> Report:
-    """One run. Raises NoReport."""
+def look_at(url: str, *, cookie: str = "", slowdown: float = SLOWDOWN) -> Report:
+    """One run, on a processor so many times slower than this one. Raises NoReport."""
     browser = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
     with tempfile.TemporaryDirectory(prefix="dk-lh-") as folder:
         out = Path(folder) / "report.json"
         command = [
             "node", str(program()), url, "--quiet", "--no-enable-error-reporting", "--output=json",
             f"--output-path={out}", f"--only-categories={','.join(CATEGORIES)}",
+            f"--throttling.cpuSlowdownMultiplier={slowdown:.1f}",
             f"--chrome-flags={_FLAGS} --user-data-dir={folder}/profile",
         ]  # fmt: skip
         if cookie:
@@ -100,6 +104,7 @@ def worst(reports: Sequence[Report]) -> Report:
         scores={name: min(one.scores[name] for one in reports) for name in CATEGORIES},
         metrics={name: max(one.metrics[name] for one in reports) for name in METRICS},
         failing=sorted({audit for one in reports for audit in one.failing}),
+        machine=min(one.machine for one in reports),
     )
 
 
@@ -120,4 +125,5 @@ def _read(url: str, found: dict[str, Any]) -> Report:
             name: float(audits[key].get("numericValue") or 0) for name, key in METRICS.items()
         },
         failing=failing,
+        machine=float(found["environment"]["benchmarkIndex"]),
     )

@@ -88,8 +88,11 @@ def count_statements(world: World, programs: Sequence[str]) -> Callable[[], int]
 
 
 @contextmanager
-def bare(world: World, *, web_workers: int = 1) -> Iterator[int]:
-    """The comparison program under the web's own server settings; yields its port."""
+def bare(world: World, *, web_workers: int = 1, page: Path | None = None) -> Iterator[int]:
+    """The comparison program under the web's own server settings; yields its port.
+
+    With ``page`` it sends this file's bytes, and no database is asked.
+    """
     with psycopg.connect(world.superuser_url, autocommit=True) as connection:
         connection.execute(BARE_TABLE)
     port = ports.free_port()
@@ -103,9 +106,10 @@ def bare(world: World, *, web_workers: int = 1) -> Iterator[int]:
         "web_workers": str(web_workers),
     }
     [web] = [p for p in Plan.read(DEFAULT_PLAN, words).programs if p.name == "web"]
-    command = [*web.command[:-1], "bench.bare:app"]
+    command = [*web.command[:-1], "bench.bare:page" if page else "bench.bare:app"]
+    env = {**world.stack.env, "BARE_PAGE": str(page or "")}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=world.stack.env, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
         try:
             wait_for("the bare program", lambda: _answers(port), seconds=20)
             yield port

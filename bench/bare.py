@@ -1,10 +1,17 @@
-"""The least a WSGI program can do: POST writes one row durably, GET reads one. To compare with."""
+"""The least a WSGI program can do, to compare with: POST writes one row durably, GET reads one.
+
+``page`` sends an answer that it holds (a JSON file of headers and body, BARE_PAGE), as any page
+cache must at least.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -23,3 +30,13 @@ def app(environ: dict[str, Any], start_response: Callable[..., object]) -> Itera
         connection.execute("SELECT id FROM bench.rows WHERE id = %s", (1,)).fetchone()
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "3")])
     return [b"ok\n"]
+
+
+_held = json.loads(Path(os.environ["BARE_PAGE"]).read_text()) if os.environ.get("BARE_PAGE") else {}
+_HEADERS = [(name, value) for name, value in _held.get("headers", [])]
+_BODY = base64.b64decode(_held.get("body", ""))
+
+
+def page(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+    start_response("200 OK", _HEADERS)
+    return [_BODY]

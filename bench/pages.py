@@ -33,7 +33,7 @@ def main() -> int:
     asked = _asked()
     print(machine(), flush=True)
     rows: list[list[object]] = []
-    with running(("sandbox", "web")) as world:
+    with running(("sandbox", "web"), env={"PAGE_CACHE": "off"}) as world:
         calls = count_statements(world, ["web"])
         shop = world.open_shop(stock=[1000] * 30)
         shopper = world.shopper(shop)

@@ -6,6 +6,8 @@ import base64
 import secrets
 from collections.abc import Callable
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from local.home import Home, write_private
 from local.roles import LOGIN_ROLES
 
@@ -22,6 +24,16 @@ def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def _hex() -> str:
+    return secrets.token_hex(16)
+
+
+def _vapid() -> str:
+    """A P-256 private key as 32 bytes in URL-safe base64."""
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
+
+
 SETTINGS: dict[str, Callable[[], str]] = {
     "SECRET_KEY": _token,
     "PHONE_KEY": _key,
@@ -29,6 +41,8 @@ SETTINGS: dict[str, Callable[[], str]] = {
     "METRICS_TOKEN": _token,
     "SMS_API_KEY": _token,
     "EMAIL_TOKEN": _token,
+    "EMAIL_HOOK_KEY": _hex,
+    "VAPID_PRIVATE_KEY": _vapid,
     "MPESA_TEST_SHORTCODE": _digits,
     "MPESA_TEST_CONSUMER_KEY": _token,
     "MPESA_TEST_CONSUMER_SECRET": _token,

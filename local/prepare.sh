@@ -153,6 +153,20 @@ prepare() {
     let_go
 }
 
+# also FILE: what FILE pins as well, once `prepare` has been here. Says nothing when it cannot be had.
+also() {
+    if installed "$1"; then return 0; fi
+    take_turn
+    say "Installing packages from $1 (once)"
+    if install_packages "$1"; then
+        stamp_of "$1" >>"$VENV/installed"
+        let_go
+        return 0
+    fi
+    let_go
+    return 1
+}
+
 install_packages() {
     if uv_works && patiently uv pip install --quiet --compile-bytecode --python "$PYTHON_IN_VENV" \
         --require-hashes -r "$ROOT/$1" >"$ROOT/var/prepare.log" 2>&1; then

@@ -304,6 +304,8 @@ class Stack:
             "EMAIL_PROVIDER": "postmark",
             "EMAIL_BASE_URL": f"http://127.0.0.1:{self.sandbox_port}/mail",
             "EMAIL_SENDER": "Dukani <hello@dukani.example>",
+            "VAPID_SUBJECT": "mailto:hello@dukani.example",
+            "PUSH_TEST_HOSTS": f"127.0.0.1:{self.sandbox_port},localhost:{self.sandbox_port}",
             "MPESA_TEST_PHONE_URL": f"http://localhost:{self.sandbox_port}/phone/",
             "SANDBOX_URL": f"http://127.0.0.1:{self.sandbox_port}",
             **{name: made[name] for name in keys.SETTINGS},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask, Response, abort, g, request
 
-from sandbox import daraja, graph, mail, pages, sim, sms
+from sandbox import daraja, graph, mail, pages, push, sim, sms
 from sandbox.world import Call, World, world
 
-STAND_INS = {"/daraja", "/graph", "/mail", "/sms"}
+STAND_INS = {"/daraja", "/graph", "/mail", "/push", "/sms"}
 KEPT_BODY = 4000
 LARGEST_BODY = 1_000_000
 
@@ -23,6 +23,7 @@ def create_app(keep: str | None = None) -> Flask:
     app.register_blueprint(daraja.bp, url_prefix="/daraja")
     app.register_blueprint(graph.bp, url_prefix="/graph")
     app.register_blueprint(mail.bp, url_prefix="/mail")
+    app.register_blueprint(push.bp, url_prefix="/push")
     app.register_blueprint(sms.bp, url_prefix="/sms")
     app.register_blueprint(sim.bp, url_prefix="/_sim")
     app.register_blueprint(pages.bp)

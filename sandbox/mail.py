@@ -53,6 +53,7 @@ def email() -> Response:
         sender=sender,
         text=f"{letter.get('Subject', '')}\n{letter.get('TextBody', '')}",
         shop="Dukani",
+        payload={"html": letter.get("HtmlBody"), "attachments": letter.get("Attachments") or []},
     )
     answer = {
         "To": to,

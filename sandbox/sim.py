@@ -132,6 +132,20 @@ def outbox() -> Response:
     return json_answer({"messages": wanted})
 
 
+@bp.post("/push")
+def push() -> Response:
+    """``{"browser": id, "status": 410}`` answers its notifications so from now on; null ends that."""
+    order = _order()
+    browser, status = order.get("browser"), order.get("status")
+    if not isinstance(browser, str) or not (status is None or status in range(400, 600)):
+        raise BadOrder("browser is an id, and status a number from 400 to 599 or null.")
+    if status is None:
+        world().push_answers.pop(browser, None)
+    else:
+        world().push_answers[browser] = status
+    return json_answer({"ok": True})
+
+
 @bp.get("/transactions")
 def transactions() -> Response:
     """Totals and every attempt, oldest first.

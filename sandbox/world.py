@@ -57,6 +57,7 @@ class World:
         self._token_of: dict[str, Token] = {}
         self.calls: deque[Call] = deque(maxlen=KEPT_CALLS)
         self.templates: dict[tuple[str, str, str], str] = {}
+        self.push_answers: dict[str, int] = {}
         self._spared: set[tuple[str, str]] = set()
         self._empty_oauth: set[str] = set()
 
@@ -67,6 +68,7 @@ class World:
         self.faults.clear()
         self.bank.reset()
         self.mailbox.reset()
+        self.push_answers.clear()
         self.calls.clear()
         with self._lock:
             self._tokens.clear()

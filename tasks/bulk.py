@@ -62,6 +62,7 @@ def sweep_old_rows(session: Session) -> None:
     """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two.
 
     Pictures of shared links go after three months; one that is still asked for is drawn again.
+    Browsers stop following what ended a month ago.
     """
     sweep_codes(session)
     sweep_tries(session)
@@ -74,6 +75,13 @@ def sweep_old_rows(session: Session) -> None:
         "DELETE FROM app.delivery_quotes WHERE store_id = app.store_id() AND created_at < now() - interval '60 days'",
         "DELETE FROM app.carts WHERE store_id = app.store_id() AND updated_at < now() - interval '30 days'",
         "DELETE FROM app.shopper_sessions WHERE store_id = app.store_id() AND expires_at < now()",
+        (
+            "DELETE FROM app.push_subscriptions p WHERE p.store_id = app.store_id()"
+            " AND (EXISTS (SELECT 1 FROM app.orders o WHERE o.store_id = p.store_id AND o.id = p.order_id"
+            " AND coalesce(o.delivered_at, o.cancelled_at) < now() - interval '30 days')"
+            " OR EXISTS (SELECT 1 FROM app.stock_waits w WHERE w.store_id = p.store_id AND w.id = p.wait_id"
+            " AND w.told_at < now() - interval '30 days'))"
+        ),
     ):
         session.execute(text(statement))
 

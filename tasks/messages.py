@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from app.db.tenancy import bound_store
 from app.domain.messaging.actions import deliver_message
 from app.domain.messaging.models import ChannelSettings
-from app.jobs import Topic
+from app.domain.restock.actions import lapse_offer, offer_to_waiting
+from app.jobs import Topic, TryLater
 from app.providers import registry
 from app.providers.messaging import MessageSender
 from tasks.runner import handles
@@ -38,6 +39,13 @@ def send_message(session: Session, *, message_id: str) -> None:
                 token=settings.email_token,
                 sender=settings.email_sender,
             )
+        if channel == "push":
+            return registry.push(
+                private_key=settings.vapid_private_key,
+                subject=settings.vapid_subject or f"mailto:hello@{settings.platform_host}",
+                hosts=settings.push_hosts,
+                allowed=settings.push_test_hosts,
+            )
         return registry.sms(
             settings.sms_provider,
             base_url=settings.sms_base_url,
@@ -48,3 +56,17 @@ def send_message(session: Session, *, message_id: str) -> None:
         )
 
     deliver_message(session, UUID(message_id), sender_for=sender_for)
+
+
+@handles(Topic.OFFER_TO_WAITING)
+def tell_waiting(session: Session, *, variant_id: str) -> None:
+    """Units came back: keep one each for whoever waited longest, and tell them."""
+    offer_to_waiting(session, UUID(variant_id))
+
+
+@handles(Topic.LAPSE_OFFER)
+def end_offer(session: Session, *, offer_id: str) -> None:
+    """A link's time is over: what it kept goes on sale again, and the next in line is told."""
+    left = lapse_offer(session, UUID(offer_id))
+    if left is not None:
+        raise TryLater("the link still keeps its unit", after_seconds=left)

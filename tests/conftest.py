@@ -167,6 +167,7 @@ def settings(database: Database, valkey: Valkey, home: Path) -> Settings:
         lookup_key=secrets.token_bytes(32),
         platform_host="localhost:8000",
         media_dir=str(home / "media"),
+        page_cache_recheck=0,
         timings=QUICK,
     )
 
@@ -279,6 +280,7 @@ QUICK_ENV = {
     "RETRY_SECONDS": "0.5",
     "WRONG_TRY_SECONDS": "0",
     "PROBE_SECONDS": "0.5",
+    "PAGE_CACHE_RECHECK_SECONDS": "0",
 }
 
 

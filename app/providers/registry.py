@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -16,6 +17,8 @@ from app.providers.messaging.sms import AfricasTalking
 from app.providers.messaging.twilio import Twilio
 from app.providers.messaging.whatsapp import WhatsApp
 from app.providers.payments.mpesa import Mpesa, MpesaKeys
+from app.providers.push.keys import can_push
+from app.providers.push.web_push import NoPush, WebPush
 from app.vault import CannotOpen, vault
 
 
@@ -121,6 +124,17 @@ def email(provider: str, *, base_url: str, username: str, token: str, sender: st
             return NoEmail()
         case _:
             raise ValueError(f"EMAIL_PROVIDER {provider!r} is not postmark, smtp or log")
+
+
+def push(
+    *, private_key: str, subject: str, hosts: Collection[str], allowed: Collection[str]
+) -> MessageSender:
+    """Notifications; written to the log alone without a key or without the optional packages."""
+    if not private_key or not can_push():
+        return NoPush()
+    return WebPush(
+        http_client(), private_key=private_key, subject=subject, hosts=hosts, allowed=allowed
+    )
 
 
 def whatsapp(*, base_url: str, phone_number_id: str, token: str, redis: Redis) -> MessageSender:

@@ -17,7 +17,7 @@ from typing import Any
 
 import brotli
 import rjsmin
-from flask import Flask, g
+from flask import Flask, g, request
 from lightningcss import process_stylesheet
 from markupsafe import Markup
 from whitenoise import WhiteNoise
@@ -32,6 +32,7 @@ DIST = STATIC / "dist"
 MANIFEST = "manifest.json"
 BROWSERS = ["chrome 84"]
 DEFAULT_HUE = 262
+WHOLE_PAGE = "dukani.whole_page"  # in the request's own environment: an answer with a head
 
 HTMX = Path("vendor/htmx/htmx-4.0.1.min.js")
 HTMX_SHA256 = "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"
@@ -131,11 +132,16 @@ def wrap(app: Flask) -> None:
 
     def store_style(parts: tuple[str, ...] = PARTS) -> Markup:
         store = g.get("store")
+        request.environ[WHOLE_PAGE] = True
         text, g.style_hash = styled(tuple(parts), store.colour_hue if store else DEFAULT_HUE)
         room = "" if "tints" in parts or "pictures" not in parts else leave_room()
         return Markup("<style>" + text + room + "</style>")  # noqa: S704 - our own build, never a person's text
 
-    app.jinja_env.globals.update(asset=asset, store_style=store_style)
+    app.jinja_env.globals.update(
+        asset=asset,
+        store_style=store_style,
+        is_whole_page=lambda: WHOLE_PAGE in request.environ,
+    )
 
 
 def colour_css(hue: int) -> str:

@@ -29,12 +29,14 @@ import brotli
 from flask import Flask
 from redis import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.cache import cache_key
 from app.db.engine import db
 from app.logging import get_logger
 from app.web.metrics import PAGES
-from app.web.page_keys import KINDS, Asked, Key, RawKey, raw_key, read
+from app.web.page_keys import Asked, Key, RawKey, raw_key, read
+from app.web.page_kinds import KINDS
 from app.web.page_versions import OVER, Known, PageVersions
 from app.web.public import FOR_CACHES, MADE_FOR_ALL
 
@@ -243,13 +245,13 @@ class Flight:
 class PageCache:
     """The WSGI layer. Everything that is not a public page passes it untouched."""
 
-    def __init__(self, app: Flask, program: Program, settings: Settings) -> None:
+    def __init__(
+        self, app: Flask, program: Program, settings: Settings, versions: PageVersions
+    ) -> None:
         self._program = program
         self._is_https = settings.public_scheme == "https"
         self._platform_host = settings.platform_host.partition(":")[0]
-        with app.app_context():
-            engine = db.engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._versions = PageVersions(engine.connect, recheck=settings.page_cache_recheck)
+        self._versions = versions
         self._versions.on_change = self._warm_later
         self._shelf = Shelf(settings.page_cache_mib * 1024 * 1024)
         self._pages = self._shelf.pages
@@ -301,7 +303,10 @@ class PageCache:
     def _fetch(
         self, asked: Asked, old: Page | None, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        known = self._versions.look(asked.host)
+        try:
+            known = self._versions.look(asked.host)
+        except SQLAlchemyError:  # Flask has the words for that
+            known = None
         if known is None:
             return self._program(environ, start_response)
         mine = Flight()
@@ -555,6 +560,10 @@ def _build_of(root: Path) -> str:
 
 
 def wrap(app: Flask, settings: Settings) -> None:
-    """Put the cache in front of the application."""
+    """Put the cache in front of the application, and tell it the versions of what it shows."""
+    with app.app_context():
+        engine = db.engine.execution_options(isolation_level="AUTOCOMMIT")
+    versions = PageVersions(engine.connect, recheck=settings.page_cache_recheck)
+    app.extensions["page_versions"] = versions
     if settings.page_cache:
-        app.wsgi_app = PageCache(app, app.wsgi_app, settings)  # type: ignore[method-assign]
+        app.wsgi_app = PageCache(app, app.wsgi_app, settings, versions)  # type: ignore[method-assign]

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from app.i18n import LOCALES
+from app.web.page_kinds import KINDS, LANGUAGE, is_personal, kind_of
 from app.web.photos import wants_photos
 from app.web.tenancy import language_cookie, request_host, requested_language
 
@@ -23,30 +23,6 @@ RawKey = tuple[str | None, str | None, str | None, str | None, str | None, str |
 ENCODINGS = ("br", "gzip", "identity")
 MOST_WORDS = 40  # of a query, whatever they are
 MOST_BYTES = 2_048  # of a query that is read at all
-
-_SLUG = "[a-z0-9](?:-?[a-z0-9]){0,99}"
-_NUMBER = re.compile(r"[0-9]{1,9}")
-_SORT = re.compile(r"-?[a-z_]{1,20}")
-_VALUE = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
-_LANGUAGE = re.compile("|".join(LOCALES))
-# Somebody's phone or order number, typed into the search: shown to them and kept nowhere.
-_PERSONAL = re.compile(r"\d(?:[ +()-]*\d){6}|@")
-
-# What of the query each kind of page reads, and what a value must look like to be read.
-_LIST_WORDS = {
-    "sort": _SORT, "max": _NUMBER, "stock": _NUMBER, "page": _NUMBER,
-    "after": re.compile(_SLUG), "a-": _VALUE,
-}  # fmt: skip
-KINDS: dict[str, tuple[re.Pattern[str], dict[str, re.Pattern[str]]]] = {
-    "home": (re.compile("/"), {}),
-    "product": (re.compile(f"/p/{_SLUG}"), {f"option-{at}": _VALUE for at in range(5)}),
-    "category": (re.compile(f"/c/{_SLUG}(?:/list)?"), _LIST_WORDS),
-    "search": (re.compile("/search(?:/list)?"), {"q": re.compile(r"(?s).+"), **_LIST_WORDS}),
-    "suggest": (re.compile("/search/suggest"), {"q": re.compile(r"(?s).+")}),
-    "area": (re.compile(f"/areas(?:/{_SLUG}){{0,2}}"), {}),
-    "page": (re.compile(f"/pages/{_SLUG}"), {}),
-    "trust": (re.compile("/trust"), {}),
-}
 
 
 @dataclass(slots=True)
@@ -105,21 +81,13 @@ def read(raw: RawKey) -> Asked | None:
     )
 
 
-def kind_of(path: str) -> str | None:
-    """The kind of public page at a path, or None."""
-    for kind, (pattern, _words) in KINDS.items():
-        if pattern.fullmatch(path):
-            return kind
-    return None
-
-
 def _readable(kind: str, words: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
     """The words of the query this kind of page reads, in one order; None for personal ones."""
     allowed = KINDS[kind][1]
     kept: dict[tuple[str, str], None] = {}
     for name, value in words:
         is_filter = name.startswith("a-") and "a-" in allowed
-        pattern = _LANGUAGE if name == "lang" else allowed.get("a-" if is_filter else name)
+        pattern = LANGUAGE if name == "lang" else allowed.get("a-" if is_filter else name)
         if name == "q" and pattern is not None:
             value = " ".join(value.split())[:80]
             if is_personal(value):
@@ -130,11 +98,6 @@ def _readable(kind: str, words: list[tuple[str, str]]) -> list[tuple[str, str]] 
         if is_filter or all(name != before for before, _ in kept):
             kept[name, value] = None
     return sorted(kept, key=lambda word: word[0])
-
-
-def is_personal(words: str) -> bool:
-    """Whether what was typed may be somebody's number or address, which no copy may hold."""
-    return _PERSONAL.search(words) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -35,6 +36,7 @@ class Known:
     store_id: int
     version: int
     stale_until: float = field(default=0.0)  # monotonic: how long its pages may still be shown
+    facts: Any = None  # what a page of this version reads of the store itself, once it was read
 
 
 class PageVersions:
@@ -63,15 +65,12 @@ class PageVersions:
                 self._asking.release()
 
     def look(self, host: str) -> Known | None:
-        """The store of a host; None for an unknown one, or when the database does not answer."""
+        """The store of a host; None for an unknown one. Raises what a silent database raises."""
         known = self._hosts.get(host)
         if known is not None and known.version != OVER:
             return known
-        try:
-            with self._connect() as connection:
-                found = connection.execute(RESOLVE, {"host": host}).one_or_none()
-        except SQLAlchemyError:
-            return None
+        with self._connect() as connection:
+            found = connection.execute(RESOLVE, {"host": host}).one_or_none()
         if found is None:
             return None
         if len(self._hosts) >= MOST_HOSTS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, make_response, request
 
 from app.i18n import current_locale
-from app.web.page_keys import is_personal
+from app.web.page_kinds import is_personal
 
 FOR_CACHES = "public, max-age=0, s-maxage=1, must-revalidate"
 # In the environ of a request that the page cache makes: tag, encoding and 304 are its work then.

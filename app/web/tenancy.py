@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,8 @@ from app.db.tenancy import current_store
 from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
 from app.i18n import DEFAULT_LOCALE, LOCALES, set_locale
-from app.web.page_versions import RESOLVE
+from app.web.page_kinds import kind_of
+from app.web.page_versions import RESOLVE, PageVersions
 
 LANGUAGE_COOKIE = "__Host-lang"
 LANGUAGE_SECONDS = 365 * 86_400
@@ -44,15 +46,43 @@ def open_store() -> Response | None:
     """
     if is_platform_host():
         abort(404)
-    with looking_up() as connection:
-        found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
-    if found is None:
+    if request.method in ("GET", "HEAD") and kind_of(request.path) is not None:
+        store = _store_of_page()
+    else:
+        with looking_up() as connection:
+            found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
+        store = None if found is None else _bound(found.store_id)
+    if store is None:
         return make_response(
             UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"}
         )
-    bind_store(found.store_id)
-    g.store = db.session.get_one(Store, found.store_id)
-    return _closed() if g.store.status == SUSPENDED and not _is_receipt() else None
+    g.store = store
+    return _closed() if store.status == SUSPENDED and not _is_receipt() else None
+
+
+def _bound(store_id: int) -> Store:
+    bind_store(store_id)
+    return db.session.get_one(Store, store_id)
+
+
+def _store_of_page() -> Store | None:
+    """The store of a public page, which only reads it: the one read for this version, if it was.
+
+    It belongs to no session. An edit makes another version, and has it read anew.
+    """
+    versions: PageVersions = current_app.extensions["page_versions"]
+    versions.keep_up(monotonic())
+    known = versions.look(request_host())
+    if known is None:
+        return None
+    if known.facts is None:
+        store = _bound(known.store_id)
+        db.session.expunge(store)
+        known.facts = store
+    else:
+        bind_store(known.store_id)
+    kept: Store = known.facts
+    return kept
 
 
 def _is_receipt() -> bool:

@@ -12,13 +12,14 @@ from app.ids import new_id
 from app.jobs import request_id
 from app.logging import get_logger
 
-log = get_logger("web")
-
 _USABLE = re.compile(r"^[A-Za-z0-9-]{8,64}$")
 
 
 def add_tracing(app: Flask) -> None:
     """Give every request an id, log it once at its end, and count it."""
+    from app.web.metrics import REQUESTS, SECONDS
+
+    say = get_logger("web").bind()  # made once, not for each line
 
     @app.before_request
     def begin() -> None:
@@ -33,12 +34,10 @@ def add_tracing(app: Flask) -> None:
     def end(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id", "")
         seconds = perf_counter() - g.get("started", perf_counter())
-        from app.web.metrics import REQUESTS, SECONDS
-
         rule = request.url_rule.rule if request.url_rule else "unmatched"
         REQUESTS.labels(request.method, rule, response.status_code).inc()
         SECONDS.labels(rule).observe(seconds)
-        log.info(
+        say.info(
             "request",
             method=request.method,
             rule=rule,

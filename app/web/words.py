@@ -22,7 +22,9 @@ def add_words(app: Flask) -> None:
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(kes=kes, phone=national, masked=masked, when=when, ready=in_words)
+    app.jinja_env.filters.update(
+        kes=kes, phone=national, masked=masked, when=when, clock=clock, ready=in_words
+    )
     app.jinja_env.globals.update(new_key=new_token, now=utcnow, locale=current_locale)
 
 
@@ -31,12 +33,16 @@ def kes(amount_cents: int) -> str:
     return format_kes(amount_cents)
 
 
+def clock(instant: datetime) -> str:
+    """The time of a moment on a Nairobi clock: ``14:02``."""
+    return f"{nairobi(instant):%H:%M}"
+
+
 def when(instant: datetime) -> str:
     """A moment on a Nairobi clock: ``Today 14:02``, ``Yesterday 09:30``, ``12 Nov 14:02``."""
     local, today = nairobi(instant), datetime.now(NAIROBI).date()
-    clock = f"{local:%H:%M}"
     if local.date() == today:
-        return gettext("Today %(time)s", time=clock)
+        return gettext("Today %(time)s", time=clock(instant))
     if local.date() == today - timedelta(days=1):
-        return gettext("Yesterday %(time)s", time=clock)
-    return f"{format_datetime(local, 'd MMM', locale=current_locale())} {clock}"
+        return gettext("Yesterday %(time)s", time=clock(instant))
+    return f"{format_datetime(local, 'd MMM', locale=current_locale())} {clock(instant)}"

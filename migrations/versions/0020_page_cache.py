@@ -60,6 +60,10 @@ SELECT app.shown_on_pages('app.products'), app.shown_on_pages('app.variants'),
 CREATE TRIGGER shown_changed AFTER UPDATE ON app.stores REFERENCING NEW TABLE AS changed
   FOR EACH STATEMENT EXECUTE FUNCTION app.note_store_change();
 
+-- What a page asks of old orders it finds by index, however many there are.
+CREATE INDEX order_lines_variant ON app.order_lines (store_id, variant_id, order_id DESC);
+CREATE INDEX orders_delivered ON app.orders (store_id, delivered_at) WHERE status IN ('delivered', 'closed');
+
 -- Host -> store, and the version of its pages.
 CREATE OR REPLACE FUNCTION app.resolve_host(wanted text) RETURNS TABLE (store_id bigint, content_version bigint)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = app, pg_temp AS
@@ -113,6 +117,7 @@ ALTER FUNCTION app.fold_changes(boolean) OWNER TO dukani_definer;
 """
 
 DOWN = """
+DROP INDEX app.order_lines_variant, app.orders_delivered;
 DROP FUNCTION app.fold_changes(boolean), app.changed_pages();
 CREATE OR REPLACE FUNCTION app.resolve_host(wanted text) RETURNS TABLE (store_id bigint, content_version bigint)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = app, pg_temp AS

@@ -134,8 +134,9 @@ CREATE INDEX shop_words_near ON app.shop_words USING gin (store_id, sound public
 SELECT app.protect('app.shop_words');
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.shop_words TO dukani_app;
 
--- In which orders a variant was, the newest last: what people bought along with it.
-CREATE INDEX order_lines_variant ON app.order_lines (store_id, variant_id, id);
+-- In which orders a variant was, the newest first: what people bought along with it. It may be
+-- there already, and stays when this goes.
+CREATE INDEX IF NOT EXISTS order_lines_variant ON app.order_lines (store_id, variant_id, order_id DESC);
 """
 
 KEEPING = """
@@ -596,7 +597,6 @@ DROP TRIGGER keep_cards_d ON app.variants;
 DROP TRIGGER keep_cards_i ON app.product_images;
 DROP TRIGGER keep_cards_u ON app.product_images;
 DROP TRIGGER keep_cards_d ON app.product_images;
-DROP INDEX app.order_lines_variant;
 DROP TABLE app.shop_words, app.shelf_counts, app.product_cards;
 DROP FUNCTION app.on_products(), app.on_variants(), app.on_product_images(), app.on_product_cards(),
   app.rebuild_cards(bigint), app.fold_counts(bigint, integer), app.refresh_cards(bigint[], uuid[]),

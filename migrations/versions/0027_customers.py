@@ -6,7 +6,7 @@ Additive; the new columns have defaults, so that no row is rewritten.
 from alembic import op
 
 revision = "0027_customers"
-down_revision = "0021_search"
+down_revision = "0025_push"
 
 UP = """
 -- Numbers a customer may pay with. Taking one away deletes the row.

@@ -38,6 +38,7 @@ DEFINERS = {
     "ask_for_sitemap": "an edit by any role asks for the store's sitemap, once a quarter of an hour",
     "changed_pages": "versions of pages, by store, for a web process that serves every store",
     "fold_changes": "the relay counts every store's changes and asks for purges",
+    "resolve_letter": "the provider's id of a letter that came back -> message and store",
     "run_due_schedules": "the relay advances every store's schedules and writes their outbox rows",
     "search_products": "an index of words is not used under row-level security",
     "near_words": "the same for a mistyped word",

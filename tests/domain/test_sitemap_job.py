@@ -18,8 +18,8 @@ from app.domain.seo.queries import addresses, get_sitemap
 from app.domain.stores.actions import UPKEEP, schedule_upkeep
 from app.domain.stores.models import Store
 from app.jobs import Topic
-from config import Settings
 from tasks.runner import handlers
+from tests.conftest import Database
 from tests.insight_rows import add_product
 from tests.seo_rules import check_sitemap
 
@@ -62,7 +62,7 @@ def test_an_edit_that_is_rolled_back_asks_for_nothing(session: Session, store: S
 
 @pytest.mark.row("N12", "N75")
 def test_the_clock_asks_every_hour_and_the_job_writes_what_is_on_sale(
-    session: Session, store: Store, settings: Settings
+    session: Session, store: Store, database: Database
 ) -> None:
     assert UPKEEP[Topic.WRITE_SITEMAP] <= 3600
     add_product(session, "Steel watch")
@@ -75,7 +75,7 @@ def test_the_clock_asks_every_hour_and_the_job_writes_what_is_on_sale(
         )
     )
     session.commit()
-    with psycopg.connect(settings.relay_database_url, autocommit=True) as relay:
+    with psycopg.connect(database.urls["dukani_relay"], autocommit=True) as relay:
         while relay.execute("SELECT app.run_due_schedules()").fetchone() != (0,):
             pass
     assert len(asked(session, "write_sitemap")) == 1

@@ -614,6 +614,32 @@ def test_the_shops_role_cannot_become_another_or_see_another_store(
                 connection.execute(refused)
 
 
+@pytest.mark.row("N5")
+def test_our_slugs_codes_and_words_find_nothing_on_their_host(
+    app: Flask, ours: Aim, theirs: Aim
+) -> None:
+    """What has a name in our shop has none in theirs: shelves, pages, orders, carts, searches."""
+    mine = ours.values
+    absent = [f"/c/{slug}" for slug in mine["shelf"]]
+    absent += [f"/pages/{slug}" for slug in mine["page"]]
+    absent += [f"/o/{token}" for token in mine["token"]]
+    absent += [f"/cart/with/{code}" for code in mine["cart_code"]]
+    searches = [f"/search?q={words}" for words in (*mine["sku"], f"Shelf+of+{ours.slug}")]
+    silent = [f"/seen?p={','.join(mine['shelf'])}", "/sitemap.xml", "/robots.txt", "/"]
+
+    def statuses(host: str) -> set[int]:
+        return {ask(app, "GET", host, path).status_code for path in absent}
+
+    assert statuses(ours.host) <= {200, 404}  # a page that is not published yet is 404 to all
+    assert {ask(app, "GET", ours.host, path).status_code for path in absent[:1]} == {200}
+    assert statuses(theirs.host) == {404}
+    assert 'href="/p/' in ask(app, "GET", ours.host, searches[0]).text
+    for path in searches:
+        assert 'href="/p/' not in ask(app, "GET", theirs.host, path).text, path
+    for path in silent:
+        assert not tells(ask(app, "GET", theirs.host, path), ours), path
+
+
 @pytest.mark.row("T59", "N5")
 def test_words_in_a_search_box_stay_words(
     app: Flask, ours: Aim, theirs: Aim, snapshot: Snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -613,3 +614,51 @@ def _tables(plan: Any) -> set[str]:
     if isinstance(plan, list | tuple):
         return set().union(*map(_tables, plan))
     return set()
+
+
+@pytest.mark.row("N94")
+def test_how_often_each_kind_of_page_was_at_hand_is_reported(
+    cached: Flask, store: Store, shop: str
+) -> None:
+    def counted() -> dict[str, float]:
+        answer = cached.test_client().get("/metrics")
+        assert answer.status_code == 200
+        found = re.findall(r'dukani_pages_total\{how="(\w+)",kind="area"\} ([\d.]+)', answer.text)
+        return {how: float(count) for how, count in found}
+
+    before = counted()
+    client = shopper_of(cached, store)
+    for _ in range(5):
+        client.get("/areas/kilimani")
+    client.get("/")  # the tally is handed over on the next look at the clock
+    after = counted()
+
+    grew = {how: after[how] - before.get(how, 0) for how in after}
+    assert grew["miss"] == 1
+    assert grew["hit"] == 4
+
+
+@pytest.mark.row("N42")
+def test_a_cold_product_page_is_quick_and_a_warm_one_quicker(
+    cached: Flask, session: Session, store: Store, shop: str
+) -> None:
+    """The best of five each, because the machine may be busy with something else."""
+    client = shopper_of(cached, store)
+
+    def ask(wanted: str) -> float:
+        began = monotonic()
+        answer = client.get(shop)
+        took = monotonic() - began
+        assert how(answer) == wanted
+        return took
+
+    cold, warm = [], []
+    client.get(shop)
+    for price in range(1, 6):
+        cached.wsgi_app._shelf.pages.clear()  # type: ignore[attr-defined]
+        session.execute(text("UPDATE app.variants SET price_cents = :p"), {"p": price * 100_00})
+        session.commit()
+        cold.append(ask("miss"))
+        warm.append(ask("hit"))
+    assert min(cold) < 0.150
+    assert min(warm) < 0.020

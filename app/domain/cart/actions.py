@@ -14,13 +14,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.cart.models import Cart, CartLine
 from app.domain.cart.queries import find_cart
-from app.domain.catalog.models import Product, Variant
-from app.domain.errors import NotFound, OutOfStock
+from app.domain.catalog.models import Product, StockOffer, Variant
+from app.domain.errors import DomainError, NotFound, OutOfStock
 from app.i18n import gettext as _
 from app.ids import new_id, new_reference
+from app.money import format_kes
 
 MOST_OF_ONE = 999
 CODE_LENGTH = 5
@@ -46,6 +48,21 @@ _CHOOSE_AREA = text(
     "UPDATE app.carts SET area = :area, updated_at = now()"
     " WHERE store_id = app.store_id() AND id = :cart_id AND area IS DISTINCT FROM :area"
 )
+
+
+class PriceMoved(DomainError):
+    """What was tapped while the phone had no network costs something else now. Nothing was added."""
+
+    def __init__(self, variant: Variant, *, shown: str) -> None:
+        self.sku = variant.sku
+        super().__init__(
+            _(
+                "%(name)s is %(now)s now. You saw %(shown)s when you had no network.",
+                name=variant.product.name,
+                now=format_kes(variant.price_at(utcnow())),
+                shown=shown,
+            )
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,10 +98,10 @@ def add_to_cart(session: Session, cart: Cart, variant: Variant, *, quantity: int
     """
     if quantity < 1:
         raise ValueError("quantity must be at least 1")
-    most = min(variant.stock, MOST_OF_ONE)
+    before = cart.line_for(variant.id)
+    most = min(before.stock if before else variant.stock, MOST_OF_ONE)
     if most < 1:
         raise OutOfStock(variant.sku, available=0)
-    before = cart.line_for(variant.id)
     wanted = quantity + (before.quantity if before else 0)
     line = insert(CartLine).values(
         id=new_id(),
@@ -105,6 +122,27 @@ def add_to_cart(session: Session, cart: Cart, variant: Variant, *, quantity: int
     )
 
 
+def add_late(
+    session: Session, cart: Cart, variant: Variant, *, quantity: int, shown: str
+) -> LineChange:
+    """Add what was tapped a while ago, when the phone had no network, if it is still what was seen.
+
+    ``shown`` is the price in the words of the page; empty when the page said none. Raises PriceMoved
+    and OutOfStock, leaving the cart as it was: whoever tapped chooses again.
+    """
+    if shown and _squeezed(shown) != _squeezed(format_kes(variant.price_at(utcnow()))):
+        raise PriceMoved(variant, shown=shown)
+    before = cart.line_for(variant.id)
+    available = before.stock - before.quantity if before else variant.stock
+    if quantity > available:
+        raise OutOfStock(variant.sku, available=max(0, available))
+    return add_to_cart(session, cart, variant, quantity=quantity)
+
+
+def _squeezed(words: str) -> str:
+    return "".join(words.split())
+
+
 def set_quantity(session: Session, cart: Cart, line_id: UUID, quantity: int) -> LineChange:
     """Make a line hold exactly ``quantity``, cut to stock; zero takes it out.
 
@@ -113,7 +151,7 @@ def set_quantity(session: Session, cart: Cart, line_id: UUID, quantity: int) -> 
     line = next((line for line in cart.lines if line.id == line_id), None)
     if line is None:
         raise NotFound
-    most = max(0, min(line.variant.stock, MOST_OF_ONE))
+    most = max(0, min(line.stock, MOST_OF_ONE))
     held = max(0, min(quantity, most))
     # Nothing left to sell is said at checkout; taking the line away here would surprise.
     if quantity > 0 and held == 0:
@@ -159,7 +197,9 @@ def merge_carts(session: Session, into: Cart, other: Cart) -> Cart:
     for line in list(other.lines):
         mine = into.line_for(line.variant_id)
         wanted = max(line.quantity, mine.quantity if mine else 0)
-        if mine is not None:
+        if line.held:
+            _move_held(session, into, other, line)
+        elif mine is not None:
             mine.quantity = max(1, min(wanted, line.variant.stock or wanted))
         elif line.variant.stock > 0:
             add_to_cart(session, into, line.variant, quantity=wanted)
@@ -169,6 +209,26 @@ def merge_carts(session: Session, into: Cart, other: Cart) -> Cart:
     session.expunge(other)
     _touch(session, into)
     return into
+
+
+def _move_held(session: Session, into: Cart, other: Cart, line: CartLine) -> None:
+    """What the waiting line keeps for a cart is kept for the one it is joined with."""
+    mine = into.line_for(line.variant_id)
+    if mine is None:
+        line.cart_id = into.id
+    else:
+        mine.quantity = max(line.quantity, mine.quantity)
+        mine.held, mine.held_until = mine.held + line.held, line.held_until
+    session.execute(
+        update(StockOffer)
+        .where(
+            StockOffer.store_id == bound_store(),
+            StockOffer.cart_id == other.id,
+            StockOffer.status == "taken",
+        )
+        .values(cart_id=into.id)
+    )
+    session.flush()
 
 
 def copy_cart(session: Session, into: Cart, other: Cart) -> None:
@@ -208,7 +268,8 @@ def lines_in_stock(session: Session, cart: Cart) -> bool:
         .join(Product, (Product.store_id == Variant.store_id) & (Product.id == Variant.product_id))
         .where(CartLine.store_id == bound_store(), CartLine.cart_id == cart.id)
         .where(
-            (CartLine.quantity > Variant.on_hand - Variant.reserved) | (Product.status != "active")
+            (CartLine.quantity - CartLine.held > Variant.on_hand - Variant.reserved)
+            | (Product.status != "active")
         )
     )
     return not short

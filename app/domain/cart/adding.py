@@ -34,7 +34,9 @@ class Added:
 _HEAD = """
 WITH found AS MATERIALIZED (
    SELECT v.id, v.sku, app.price_now(v) AS price_cents,
-          least(v.on_hand - v.reserved, :most) AS most
+          least(v.on_hand - v.reserved + coalesce((
+            SELECT held FROM app.cart_lines WHERE store_id = app.store_id() AND cart_id = :cart_id
+               AND variant_id = v.id AND held_until > now()), 0), :most) AS most
      FROM app.variants v
      JOIN app.products p ON p.store_id = v.store_id AND p.id = v.product_id
     WHERE v.store_id = app.store_id() AND v.is_active AND p.status = 'active' AND """

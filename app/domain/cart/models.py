@@ -63,6 +63,8 @@ class CartLine(StoreOwned, Base):
     cart_id: Mapped[UUID]
     variant_id: Mapped[UUID]
     quantity: Mapped[int]
+    held: Mapped[int] = mapped_column(default=0)  # units kept for this cart by the waiting line …
+    held_until: Mapped[datetime | None]  # … until then
     added_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     cart: Mapped[Cart] = relationship(back_populates="lines")
@@ -71,3 +73,9 @@ class CartLine(StoreOwned, Base):
     @property
     def total_cents(self) -> int:
         return self.quantity * self.variant.price_at(utcnow())
+
+    @property
+    def stock(self) -> int:
+        """Units this cart may still buy: what is free, and what is kept for it."""
+        is_kept = self.held_until is not None and self.held_until > utcnow()
+        return self.variant.stock + (self.held if is_kept else 0)

@@ -23,7 +23,7 @@ CARD_JSON = """
 # What goes well with a product: what others bought along with it, then its neighbours on the shelf.
 # Only the newest few orders of each variant are read, so the page of a product that sold a million
 # times costs what that of a new one costs. Never what is sold out, never another store's.
-# Needs a CTE ``these(id, category_id)`` of the products it is asked for, most of all one.
+# Needs a CTE ``these(id, category_id)`` of the products it is asked for.
 RELATED_JSON = f"""
   (SELECT jsonb_agg({CARD_JSON} ORDER BY c.n DESC, c.created_at DESC, c.slug) FROM (
      SELECT c.*, r.n FROM (
@@ -34,7 +34,7 @@ RELATED_JSON = f"""
           CROSS JOIN LATERAL (
             SELECT l.order_id FROM app.order_lines l
              WHERE l.store_id = app.store_id() AND l.variant_id = v.id
-             ORDER BY l.id DESC LIMIT 40) newest
+             ORDER BY l.order_id DESC LIMIT 40) newest
            JOIN app.orders o ON o.store_id = app.store_id() AND o.id = newest.order_id
                             AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')
            JOIN app.order_lines other ON other.store_id = app.store_id() AND other.order_id = o.id

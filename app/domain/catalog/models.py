@@ -280,3 +280,28 @@ class StockWait(StoreOwned, Base):
     def phone(self) -> str:
         """E.164, opened from its seal. Mask it before showing it."""
         return vault().open(self.phone_sealed, store_id=self.store_id, column="stock_waits.phone")
+
+
+class StockOffer(StoreOwned, Base):
+    """A link for somebody who waited: it keeps one unit for a while, and works once."""
+
+    __tablename__ = "stock_offers"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "wait_id"], ["app.stock_waits.store_id", "app.stock_waits.id"]
+        ),
+        ForeignKeyConstraint(
+            ["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]
+        ),
+    )
+
+    wait_id: Mapped[UUID]
+    variant_id: Mapped[UUID]
+    token_hash: Mapped[bytes]
+    status: Mapped[str] = mapped_column(default="live")  # live, taken, used, lapsed
+    cart_id: Mapped[UUID | None]  # the cart that took it
+    expires_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    wait: Mapped[StockWait] = relationship(viewonly=True)
+    variant: Mapped[Variant] = relationship(viewonly=True, overlaps="wait")

@@ -51,6 +51,18 @@ def ask_to_be_told(
     return kept is not None
 
 
+def find_wait(session: Session, variant: Variant, phone: str) -> StockWait | None:
+    """The wait of this phone, as typed, for this variant. Raises InvalidPhone."""
+    lookup = vault().lookup(parse_msisdn(phone), store_id=bound_store())
+    return session.scalars(
+        select(StockWait).where(
+            StockWait.store_id == bound_store(),
+            StockWait.variant_id == variant.id,
+            StockWait.phone_lookup == lookup,
+        )
+    ).one_or_none()
+
+
 def waits_of(session: Session, variant_ids: Sequence[UUID]) -> Sequence[StockWait]:
     """Who still waits for any of these variants, the longest wait first."""
     return session.scalars(

@@ -62,6 +62,7 @@ from app.domain.promotions.coupons import (
 )
 from app.domain.promotions.pricing import PricedBasket, PricedLine, price_basket
 from app.domain.promotions.using import count_uses, give_back, take_again
+from app.domain.restock.actions import use_what_was_kept
 from app.domain.stores.models import Store
 from app.i18n import current_locale
 from app.i18n import gettext as _
@@ -354,6 +355,8 @@ def place_order(
         ),
         order_lines,
     )
+    if any(line.held for line in lines):
+        use_what_was_kept(session, cart_id)
     stock.hold(session, order_id, wanted, until=timings().reservation_end(placed_at))
     count_uses(session, order_id, agreed.given(), phone_lookup=lookup, coupon=agreed.coupon)
     intent_id = open_intent(session, order_id, total)

@@ -40,7 +40,9 @@ class BasketLine:
     slug: str
     name: str
     option_text: str
-    stock: int
+    stock: int  # what this cart may buy: free units, and those kept for it
+    held: int  # of them by a link of the waiting line, until ``held_until``
+    held_until: datetime | None
     is_sellable: bool
     weight_grams: int
     is_bulky: bool
@@ -135,7 +137,9 @@ SELECT jsonb_build_object(
   'cart', (SELECT to_jsonb(cart) FROM cart), 'area', f.area, 'coupon_code', f.coupon_code,
   'lines', (SELECT jsonb_agg(jsonb_build_object(
        'id', l.id, 'quantity', l.quantity, 'variant_id', v.id, 'sku', v.sku, 'slug', p.slug,
-       'name', p.name, 'options', to_jsonb(v.option_values), 'stock', v.on_hand - v.reserved,
+       'name', p.name, 'options', to_jsonb(v.option_values),
+       'stock', v.on_hand - v.reserved + CASE WHEN l.held_until > now() THEN l.held ELSE 0 END,
+       'held', CASE WHEN l.held_until > now() THEN l.held ELSE 0 END, 'held_until', l.held_until,
        'is_sellable', v.is_active AND p.status = 'active', 'weight_grams', v.weight_grams,
        'is_bulky', v.is_bulky, 'cost_cents', v.cost_cents, 'vat_class', p.vat_class,
        'price_cents', v.price_cents, 'now_cents', app.price_now(v), 'floor_cents', v.floor_cents,
@@ -324,11 +328,12 @@ def _line(row: Mapping[str, Any]) -> BasketLine:
         id=UUID(row["id"]),
         goods=goods,
         option_text=", ".join(row["options"]),
+        held_until=datetime.fromisoformat(row["held_until"]) if row["held_until"] else None,
         picture=Picture(**row["picture"]) if row["picture"] else None,
         **{
             name: row[name]
             for name in (
-                *("quantity", "sku", "slug", "name", "stock", "is_sellable"),
+                *("quantity", "sku", "slug", "name", "stock", "held", "is_sellable"),
                 *("weight_grams", "is_bulky", "cost_cents", "vat_class"),
             )
         },

@@ -1,23 +1,41 @@
 """Telling people things: one row per message, sent by a worker after the commit.
 
 Order messages go by WhatsApp where the store has a number there, else by SMS; a
-WhatsApp message that cannot be delivered falls back to SMS once, as a row of its own.
+WhatsApp message that cannot be delivered falls back to SMS once, as a row of its own. Browsers
+that follow an order get a notification beside it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.addresses import order_link
+from app.addresses import order_link, store_url
 from app.clock import utcnow
 from app.db.tenancy import bound_store
+from app.domain.catalog.models import StockWait
 from app.domain.delivery.queries import area_name
-from app.domain.messaging.models import ChannelSettings, Message, MessageAttempt
+from app.domain.messaging.invoices import letter_of
+from app.domain.messaging.models import (
+    ChannelSettings,
+    Message,
+    MessageAttempt,
+    PushSubscription,
+)
+from app.domain.messaging.push import (
+    OF_AN_ORDER,
+    Note,
+    find_address,
+    forget_browser,
+    note_about_order,
+    subscriptions_about_order,
+)
 from app.domain.messaging.words import OrderFacts, code_message, order_message
 from app.domain.orders.models import Order
 from app.domain.stores.models import Domain, Store
@@ -25,8 +43,9 @@ from app.i18n import using_locale
 from app.ids import new_id
 from app.jobs import Topic, TryLater, ask_for
 from app.logging import get_logger
+from app.money import format_kes
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
-from app.providers.messaging import MessageSender
+from app.providers.messaging import LetterSender, MessageSender, Sent
 from app.timings import timings
 from app.vault import vault
 
@@ -45,7 +64,7 @@ def tell_customer(
     after_seconds: float = 0,
 ) -> None:
     """Send an order message, once per order and kind. Does not commit."""
-    host, has_whatsapp = _host_and_channel(session)
+    host, has_whatsapp = host_and_channel(session)
     text = _order_text(session, order, kind, host, receipt=receipt, rider=rider)
     queue_message(
         session,
@@ -58,11 +77,53 @@ def tell_customer(
         order_id=order.id,
         after_seconds=after_seconds,
     )
+    _notify(session, order, kind)
+
+
+def _notify(session: Session, order: Order, kind: str) -> None:
+    """The same for the browsers that follow the order, and new work for those of the desk."""
+    told = subscriptions_about_order(session, order.id, kind) if kind in OF_AN_ORDER else ()
+    if not told:
+        return
+    store = session.get_one(Store, bound_store())
+    facts = {
+        "code": order.code,
+        "store": store.name,
+        "slug": store.slug,
+        "amount": format_kes(order.total_cents),
+        "token": vault().open(order.token_sealed, store_id=bound_store(), column="orders.token"),
+        "order_id": str(order.id),
+    }
+    for subscription in told:
+        note = note_about_order(kind, subscription, **facts)
+        push_to(session, subscription, kind, note, key=f"{order.id}:{kind}", order_id=order.id)
+
+
+def push_to(
+    session: Session,
+    subscription: PushSubscription,
+    kind: str,
+    note: Note,
+    *,
+    key: str,
+    order_id: UUID | None = None,
+) -> None:
+    """Ask for one notification on one browser. The same ``key`` twice is one. Does not commit."""
+    queue_message(
+        session,
+        kind,
+        phone=str(subscription.id),
+        text=json.dumps(asdict(note), ensure_ascii=False),
+        key=f"{key}:push:{subscription.id}",
+        channel="push",
+        language=subscription.language,
+        order_id=order_id,
+    )
 
 
 def complete_receipt(session: Session, order: Order, receipt: str) -> None:
     """Put the M-Pesa code into a receipt that waits for it and has not been sent. Does not commit."""
-    host, _has_whatsapp = _host_and_channel(session)
+    host, _has_whatsapp = host_and_channel(session)
     text = _order_text(session, order, "receipt", host, receipt=receipt)
     session.execute(
         update(Message)
@@ -75,7 +136,7 @@ def complete_receipt(session: Session, order: Order, receipt: str) -> None:
     )
 
 
-def _host_and_channel(session: Session) -> tuple[str, bool]:
+def host_and_channel(session: Session) -> tuple[str, bool]:
     """The store's own host for links, and whether it sends by WhatsApp: one look for both."""
     host = select(Domain.host).where(
         Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
@@ -200,15 +261,15 @@ def deliver_message(
     if message is None:
         session.rollback()
         return
-    phone, text, kind, channel = message.recipient, message.body, message.kind, message.channel
+    kind, channel = message.kind, message.channel
+    carry = _carrier(session, message)
     session.commit()
     sender = sender_for(channel)
     try:
-        sent = sender.send(phone=phone, text=text, reference=str(message_id))
+        sent = carry(sender)
     except Refused as refusal:
         _close(session, message_id, "failed", sender.name, error=refusal.reason)
-        if channel == "whatsapp":
-            _fall_back_to_sms(session, message_id, phone=phone, text=text)
+        _take_another_way(session, message_id, refusal)
         session.commit()
     except Unavailable as error:
         _close(session, message_id, "queued", sender.name, error=error.reason)
@@ -229,6 +290,42 @@ def deliver_message(
             cost_cents=sent.cost_cents,
         )
         session.commit()
+
+
+def _carrier(session: Session, message: Message) -> Callable[[MessageSender], Sent]:
+    """How this message is handed to its sender, with everything read that the call needs."""
+    to, text, reference = message.recipient, message.body, str(message.id)
+    if message.channel == "push":
+        address = find_address(session, UUID(to))
+
+        def push(sender: MessageSender) -> Sent:
+            if address is None:
+                raise Refused(sender.name, "this browser was forgotten", code="gone")
+            return sender.send(phone=address, text=text, reference=reference)
+
+        return push
+    letter = letter_of(session, message)
+    if letter is not None:
+
+        def post(sender: MessageSender) -> Sent:
+            if not isinstance(sender, LetterSender):
+                raise Refused(sender.name, "carries no letters")
+            return sender.send_letter(letter, to=to, reference=reference)
+
+        return post
+    return lambda sender: sender.send(phone=to, text=text, reference=reference)
+
+
+def _take_another_way(session: Session, message_id: UUID, refusal: Refused) -> None:
+    """What a refused WhatsApp message or notification leads to. Nothing, for what has no other way."""
+    message = session.get_one(Message, (bound_store(), message_id))
+    if message.channel == "whatsapp":
+        _fall_back_to_sms(session, message)
+    elif message.channel == "push":
+        subscription_id = UUID(message.recipient)
+        _fall_back_to_phone(session, message, subscription_id)
+        if refusal.code == "gone":
+            forget_browser(session, subscription_id)
 
 
 def _claim(session: Session, message_id: UUID) -> Message | None:
@@ -289,16 +386,35 @@ def _close(
     log.info("message_tried", message_id=str(message_id), outcome=status, provider=provider)
 
 
-def _fall_back_to_sms(session: Session, message_id: UUID, *, phone: str, text: str) -> None:
-    message = session.get_one(Message, (bound_store(), message_id))
+def _fall_back_to_sms(session: Session, message: Message) -> None:
     queue_message(
         session,
         message.kind,
-        phone=phone,
-        text=text,
+        phone=message.recipient,
+        text=message.body,
         key=f"{message.dedupe_key}:sms",
         channel="sms",
         language=message.language,
         order_id=message.order_id,
-        fallback_of=message_id,
+        fallback_of=message.id,
+    )
+
+
+def _fall_back_to_phone(session: Session, message: Message, subscription_id: UUID) -> None:
+    """Whoever waits for a thing is told by SMS instead: nothing else would tell them."""
+    subscription = session.get(PushSubscription, (bound_store(), subscription_id))
+    if subscription is None or subscription.wait_id is None:
+        return
+    wait = session.get_one(StockWait, (bound_store(), subscription.wait_id))
+    host, _has_whatsapp = host_and_channel(session)
+    note = Note(**json.loads(message.body))
+    queue_message(
+        session,
+        message.kind,
+        phone=wait.phone,
+        text=f"{note.title}. {note.body} {store_url(host, note.path)}",
+        key=f"{message.dedupe_key}:sms",
+        channel="sms",
+        language=message.language,
+        fallback_of=message.id,
     )

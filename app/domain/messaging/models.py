@@ -1,15 +1,18 @@
-"""Messages to people: one row each, with its final state, and every try beside it."""
+"""Messages to people: one row each, with its final state, and every try beside it; and who is told how."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
+from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, func
+from sqlalchemy import BigInteger, ForeignKeyConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, StoreOwned
 from app.db.tenancy import bound_store
+from app.i18n import gettext as _
 from app.vault import vault
 
 
@@ -36,7 +39,7 @@ class Message(StoreOwned, Base):
 
     @property
     def recipient(self) -> str:
-        """E.164, opened from its seal."""
+        """E.164, an e-mail address or the id of a subscription, opened from its seal."""
         return vault().open(
             self.recipient_sealed, store_id=self.store_id, column="messages.recipient"
         )
@@ -44,6 +47,13 @@ class Message(StoreOwned, Base):
     @property
     def body(self) -> str:
         return vault().open(self.body_sealed, store_id=self.store_id, column="messages.body")
+
+    @property
+    def said(self) -> str:
+        """What its reader reads of it, in a line."""
+        if self.channel == "push":
+            return str(json.loads(self.body)["title"])
+        return _("Invoice") if self.kind == "invoice" else self.body
 
 
 class MessageAttempt(StoreOwned, Base):
@@ -71,3 +81,30 @@ class ChannelSettings(Base):
         return vault().open(
             self.token_sealed, store_id=self.store_id, column="channel_settings.token"
         )
+
+
+class PushSubscription(StoreOwned, Base):
+    """A browser that may be sent notifications, and the one thing it is told about."""
+
+    __tablename__ = "push_subscriptions"
+    __table_args__ = (
+        ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
+        ForeignKeyConstraint(
+            ["store_id", "wait_id"], ["app.stock_waits.store_id", "app.stock_waits.id"]
+        ),
+    )
+
+    COLUMN: ClassVar[str] = "push_subscriptions.sealed"
+
+    endpoint_hash: Mapped[bytes]
+    sealed: Mapped[bytes]
+    order_id: Mapped[UUID | None]  # exactly one of the three
+    wait_id: Mapped[UUID | None]
+    person_id: Mapped[UUID | None]
+    language: Mapped[str] = mapped_column(default="en")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def address(self) -> str:
+        """Where it is and the keys to write to it, as JSON, opened from their seal."""
+        return vault().open(self.sealed, store_id=self.store_id, column=self.COLUMN)

@@ -135,7 +135,7 @@ class OrderEvent(StoreOwned, Base):
 
 
 class Reservation(StoreOwned, Base):
-    """Stock held for an order that is being paid."""
+    """Stock held for an order that is being paid, or for a link of the waiting line."""
 
     __tablename__ = "reservations"
     __table_args__ = (
@@ -143,9 +143,13 @@ class Reservation(StoreOwned, Base):
         ForeignKeyConstraint(
             ["store_id", "variant_id"], ["app.variants.store_id", "app.variants.id"]
         ),
+        ForeignKeyConstraint(
+            ["store_id", "offer_id"], ["app.stock_offers.store_id", "app.stock_offers.id"]
+        ),
     )
 
-    order_id: Mapped[UUID]
+    order_id: Mapped[UUID | None]  # one of the two
+    offer_id: Mapped[UUID | None]
     variant_id: Mapped[UUID]
     quantity: Mapped[int]
     status: Mapped[str] = mapped_column(default="live")  # live, consumed, released

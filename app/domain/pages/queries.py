@@ -54,7 +54,7 @@ def published_words(session: Session, store: Store, slug: str, locale: str) -> t
     """
     host = (
         select(Domain.host)
-        .where(Domain.store_id == bound_store())
+        .where(Domain.store_id == bound_store(), Domain.verified_at.is_not(None))
         .order_by(Domain.is_canonical.desc(), Domain.verified_at)
         .limit(1)
         .scalar_subquery()

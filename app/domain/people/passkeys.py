@@ -12,22 +12,12 @@ import json
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import webauthn
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
-from webauthn.helpers import bytes_to_base64url, parse_client_data_json
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    AuthenticatorTransport,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from app.addresses import platform_url
 from app.clock import utcnow
@@ -36,7 +26,13 @@ from app.domain.audit.actions import record
 from app.domain.errors import DomainError, NotFound
 from app.domain.people.models import Passkey, PasskeyChallenge, Person
 from app.i18n import gettext_lazy as _
+from app.lazily import lazily
 from app.logging import get_logger
+
+if TYPE_CHECKING:
+    import webauthn
+else:
+    webauthn = lazily("webauthn")
 
 log = get_logger("passkeys")
 
@@ -104,9 +100,9 @@ def registration_options(person: Person, *, browser: str) -> str:
         user_name=person.name,
         user_display_name=person.name,
         challenge=_new_challenge(Purpose.REGISTER, browser, person.id),
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.REQUIRED,
-            user_verification=UserVerificationRequirement.REQUIRED,
+        authenticator_selection=webauthn.helpers.structs.AuthenticatorSelectionCriteria(
+            resident_key=webauthn.helpers.structs.ResidentKeyRequirement.REQUIRED,
+            user_verification=webauthn.helpers.structs.UserVerificationRequirement.REQUIRED,
         ),
         exclude_credentials=[_descriptor(passkey) for passkey in known],
     )
@@ -128,7 +124,12 @@ def register(session: Session, person: Person, answer: str, *, name: str, browse
             expected_origin=origin(),
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+    except (
+        webauthn.helpers.exceptions.WebAuthnException,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise _refused(type(error).__name__) from error
     passkey = Passkey(
         credential_id=checked.credential_id,
@@ -168,7 +169,7 @@ def assertion_options(purpose: Purpose, *, browser: str, person: Person | None =
         rp_id=rp_id(),
         challenge=_new_challenge(purpose, browser, person.id if person else None),
         allow_credentials=[_descriptor(key) for key in passkeys_of(person.id)] if person else None,
-        user_verification=UserVerificationRequirement.REQUIRED,
+        user_verification=webauthn.helpers.structs.UserVerificationRequirement.REQUIRED,
     )
     return webauthn.options_to_json(options)
 
@@ -204,7 +205,12 @@ def person_with_passkey(
                 credential_current_sign_count=passkey.sign_count,
                 require_user_verification=True,
             )
-        except (WebAuthnException, ValueError, KeyError, TypeError) as error:
+        except (
+            webauthn.helpers.exceptions.WebAuthnException,
+            ValueError,
+            KeyError,
+            TypeError,
+        ) as error:
             raise _refused(type(error).__name__) from error
         passkey.sign_count, passkey.used_at = checked.new_sign_count, utcnow()
         passkey.is_synced = checked.credential_backed_up
@@ -279,10 +285,15 @@ def _take_challenge(
 ) -> bytes:
     """Use up the challenge that was answered, if this browser was given it for this purpose."""
     try:
-        data = parse_client_data_json(
+        data = webauthn.helpers.parse_client_data_json(
             webauthn.base64url_to_bytes(credential["response"]["clientDataJSON"])
         )
-    except (WebAuthnException, KeyError, TypeError, ValueError) as error:
+    except (
+        webauthn.helpers.exceptions.WebAuthnException,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise _refused("unreadable") from error
     with platform_session() as platform:
         found = platform.execute(
@@ -303,7 +314,9 @@ def _take_challenge(
 
 def _check_user_handle(credential: dict[str, Any], passkey: Passkey) -> None:
     handle = credential["response"].get("userHandle")
-    if handle and handle.rstrip("=") != bytes_to_base64url(passkey.person_id.bytes):
+    if handle and handle.rstrip("=") != webauthn.helpers.bytes_to_base64url(
+        passkey.person_id.bytes
+    ):
         raise _refused("user_handle")
 
 
@@ -321,14 +334,17 @@ def _read(answer: str) -> dict[str, Any]:
 
 def _transports(credential: dict[str, Any]) -> list[str]:
     said = credential["response"].get("transports")
-    known = {transport.value for transport in AuthenticatorTransport}
+    known = {transport.value for transport in webauthn.helpers.structs.AuthenticatorTransport}
     return [one for one in said if one in known][:8] if isinstance(said, list) else []
 
 
-def _descriptor(passkey: Passkey) -> PublicKeyCredentialDescriptor:
-    return PublicKeyCredentialDescriptor(
+def _descriptor(passkey: Passkey) -> webauthn.helpers.structs.PublicKeyCredentialDescriptor:
+    return webauthn.helpers.structs.PublicKeyCredentialDescriptor(
         id=passkey.credential_id,
-        transports=[AuthenticatorTransport(one) for one in passkey.transports] or None,
+        transports=[
+            webauthn.helpers.structs.AuthenticatorTransport(one) for one in passkey.transports
+        ]
+        or None,
     )
 
 

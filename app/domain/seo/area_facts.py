@@ -70,7 +70,8 @@ class AreaFacts:
 
 
 _SERVED = """
-  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
+  'host', (SELECT host FROM app.domains
+            WHERE store_id = app.store_id() AND verified_at IS NOT NULL
             ORDER BY is_canonical DESC, verified_at LIMIT 1),
   'areas', (SELECT jsonb_agg(jsonb_build_object('area', area, 'fee_cents', fee_cents,
                      'minimum_order_cents', minimum_order_cents,

@@ -34,6 +34,15 @@ class AreaLine:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AtGate:
+    """What one product costs in this area with its delivery, bought alone."""
+
+    name: str
+    total_cents: int
+    is_from: bool  # for its cheapest variant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AreaList:
     host: str  # the store's canonical one
     lines: list[AreaLine]
@@ -55,6 +64,7 @@ class AreaPage:
     promise_text: str
     order_by: time  # for the same day, on a Nairobi clock
     picks: list[Card]
+    at_gate: list[AtGate]  # of the picks that may be ordered alone there
     in_stock: int
     lowest_cents: int
     categories: list[StockedCategory]  # on the area's own page alone
@@ -107,6 +117,16 @@ def get_area_page(
         promise_text=promise_words(promise, at),
         order_by=terms.cutoff,
         picks=facts.picks,
+        at_gate=[
+            AtGate(
+                name=pick.name,
+                total_cents=pick.price_cents
+                + _fee(found, pick.price_cents, served.rules, at).fee_cents,
+                is_from=pick.has_range,
+            )
+            for pick in facts.picks
+            if pick.price_cents >= found.terms.minimum_order_cents
+        ],
         in_stock=facts.in_stock,
         lowest_cents=facts.lowest_cents,
         categories=facts.categories if category_slug is None else [],

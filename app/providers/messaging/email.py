@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import smtplib
 import ssl
 from email.message import EmailMessage
-from email.utils import make_msgid
+from email.utils import localtime
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,7 +14,7 @@ import httpx
 from app.logging import get_logger
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.http import json_or_none, tls_context, translating_errors
-from app.providers.messaging import Sent
+from app.providers.messaging import Letter, Sent
 
 TIMEOUT_SECONDS = 15
 
@@ -24,6 +25,12 @@ def subject_and_body(text: str) -> tuple[str, str]:
     """A message's first line, and what follows it."""
     subject, _, body = text.partition("\n")
     return subject.strip(), body.strip() or subject.strip()
+
+
+def plain_letter(text: str) -> Letter:
+    """A message that is text alone."""
+    subject, body = subject_and_body(text)
+    return Letter(subject=subject, text=body, html="")
 
 
 class Postmark:
@@ -37,18 +44,32 @@ class Postmark:
 
     def send(self, *, phone: str, text: str, reference: str) -> Sent:
         """Send one e-mail; ``phone`` is the address. Their cost is not known per message: 0."""
-        subject, body = subject_and_body(text)
-        letter = {
+        return self.send_letter(plain_letter(text), to=phone, reference=reference)
+
+    def send_letter(self, letter: Letter, *, to: str, reference: str) -> Sent:
+        """Send one letter to an address."""
+        body: dict[str, object] = {
             "From": self.sender,
-            "To": phone,
-            "Subject": subject,
-            "TextBody": body,
+            "To": to,
+            "Subject": letter.subject,
+            "TextBody": letter.text,
             "MessageStream": "outbound",
             "Metadata": {"reference": reference},
         }
+        if letter.html:
+            body["HtmlBody"] = letter.html
+        if letter.attachments:
+            body["Attachments"] = [
+                {
+                    "Name": file.name,
+                    "ContentType": file.kind,
+                    "Content": base64.b64encode(file.data).decode(),
+                }
+                for file in letter.attachments
+            ]
         headers = {"Accept": "application/json", "X-Postmark-Server-Token": self.token}
         with translating_errors(self.name):
-            response = self.http.post(f"{self.base_url}/email", json=letter, headers=headers)
+            response = self.http.post(f"{self.base_url}/email", json=body, headers=headers)
             response.read()
         if response.status_code in (429, 503):  # turned away at the door: nothing was sent
             raise Unavailable(self.name, f"HTTP {response.status_code}")
@@ -73,7 +94,16 @@ class NoEmail:
 
     def send(self, *, phone: str, text: str, reference: str) -> Sent:
         """Say that an e-mail would have gone out, without its text and without the address."""
-        log.info("email_not_sent", characters=len(text), reference=reference)
+        return self.send_letter(plain_letter(text), to=phone, reference=reference)
+
+    def send_letter(self, letter: Letter, *, to: str, reference: str) -> Sent:
+        """The same for a letter with its files."""
+        log.info(
+            "email_not_sent",
+            characters=len(letter.text),
+            files=len(letter.attachments),
+            reference=reference,
+        )
         return Sent(provider_ref=f"log-{reference}")
 
 
@@ -104,11 +134,21 @@ class Smtp:
 
     def send(self, *, phone: str, text: str, reference: str) -> Sent:
         """Send one e-mail; ``phone`` is the address. Never in clear text with a password."""
-        letter = EmailMessage()
-        letter["From"], letter["To"] = self.sender, phone
-        letter["Subject"], body = subject_and_body(text)
-        letter["Message-ID"] = make_msgid(idstring=reference, domain="dukani")
-        letter.set_content(body)
+        return self.send_letter(plain_letter(text), to=phone, reference=reference)
+
+    def send_letter(self, letter: Letter, *, to: str, reference: str) -> Sent:
+        """Send one letter to an address. Its id is the message's own: a repeat carries the same."""
+        mail = EmailMessage()
+        mail["From"], mail["To"] = self.sender, to
+        mail["Subject"] = letter.subject
+        mail["Message-ID"] = f"<{reference}@dukani>"
+        mail["Date"] = localtime()
+        mail.set_content(letter.text)
+        if letter.html:
+            mail.add_alternative(letter.html, subtype="html")
+        for file in letter.attachments:
+            main, _, sub = file.kind.partition("/")
+            mail.add_attachment(file.data, maintype=main, subtype=sub, filename=file.name)
         try:
             server = self._connect()
         except smtplib.SMTPAuthenticationError as error:
@@ -116,9 +156,12 @@ class Smtp:
         except (OSError, smtplib.SMTPException) as error:
             raise Unavailable(self.name, type(error).__name__) from error
         try:
-            server.send_message(letter)
+            server.send_message(mail)
         except smtplib.SMTPRecipientsRefused as error:
-            raise Refused(self.name, "recipient") from error
+            code = max((answer[0] for answer in error.recipients.values()), default=550)
+            if 400 <= code < 500:  # a full mailbox, a server that greets strangers slowly
+                raise Unavailable(self.name, f"SMTP {code}") from error
+            raise Refused(self.name, "recipient", code=str(code)) from error
         except smtplib.SMTPResponseException as error:
             if 400 <= error.smtp_code < 500:
                 raise Unavailable(self.name, f"SMTP {error.smtp_code}") from error
@@ -129,7 +172,7 @@ class Smtp:
             raise OutcomeUnknown(self.name, type(error).__name__) from error
         finally:
             server.close()
-        return Sent(provider_ref=str(letter["Message-ID"]))
+        return Sent(provider_ref=str(mail["Message-ID"]))
 
     def _connect(self) -> smtplib.SMTP:
         if self.is_tls:

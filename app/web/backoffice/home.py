@@ -5,9 +5,14 @@ from __future__ import annotations
 from flask import g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from app.db.engine import db
+from app.domain.messaging.push import follow
 from app.domain.people.permissions import can
+from app.i18n import current_locale
+from app.i18n import gettext as _
 from app.web.auth import require_staff
-from app.web.backoffice.shell import desk
+from app.web.backoffice.shell import desk, toast
+from app.web.notifying import browser_address
 
 bp = desk("office_home", __name__, "/staff/<store>")
 
@@ -39,6 +44,16 @@ def show() -> ResponseReturnValue:
 @require_staff("door.open")
 def more() -> ResponseReturnValue:
     return render_template("backoffice/more.html")
+
+
+@bp.post("/notify")
+@require_staff("orders.see")
+def notify() -> ResponseReturnValue:
+    """This browser is told when there is something new to pack."""
+    follow(db.session(), browser_address(), language=current_locale(), person_id=g.person.id)
+    db.session.commit()
+    toast(_("This phone is told of new orders."))
+    return redirect(url_for(".more"), code=303)
 
 
 @bp.get("/keys")

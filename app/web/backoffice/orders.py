@@ -37,6 +37,7 @@ from app.web.auth import require_staff
 from app.web.backoffice.shell import actor, back_or, badges, desk, may, toast, trouble
 from app.web.backoffice.words import TAB_WORDS
 from app.web.htmx import fragment, wants_fragment
+from app.web.late import is_late, late_answer
 
 bp = desk("office_orders", __name__, "/staff/<store>/orders")
 
@@ -231,9 +232,13 @@ def _act(
     try:
         said = do(order)
         db.session.commit()
+        if is_late():
+            return late_answer(said)
         toast(said, undo=undo, fields=undo_fields)
     except actions.OrderChanged as changed:
         db.session.rollback()
+        if is_late():
+            return late_answer(str(changed), status=409)
         trouble(str(changed))
         status = 409
     if wants_fragment() and request.form.get("on") == "board":

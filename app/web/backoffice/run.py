@@ -25,6 +25,7 @@ from app.phones import national
 from app.vault import vault
 from app.web.auth import require_staff
 from app.web.backoffice.shell import actor, desk, may, toast, trouble
+from app.web.late import is_late, late_answer
 
 bp = desk("office_run", __name__, "/staff/<store>/run")
 
@@ -52,9 +53,14 @@ def delivered(order_id: UUID) -> ResponseReturnValue:
     try:
         actions.mark_delivered(db.session(), order, actor=actor())
         db.session.commit()
-        toast(_("%(code)s is delivered.", code=order.code))
+        said = _("%(code)s is delivered.", code=order.code)
+        if is_late():
+            return late_answer(said)
+        toast(said)
     except actions.OrderChanged as changed:
         db.session.rollback()
+        if is_late():
+            return late_answer(str(changed), status=409)
         trouble(str(changed))
     return redirect(url_for(".show"), code=303)
 

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.db.engine import db
 from app.domain.errors import DomainError, FieldProblem
+from app.domain.messaging.push import forget_person
 from app.domain.people import invitations, team
 from app.domain.people.invitations import AlreadyInvited
 from app.domain.people.models import Invitation
@@ -158,6 +159,8 @@ def remove(person_id: UUID) -> ResponseReturnValue:
     except team.LastOwner as problem:
         trouble(str(problem))
         return redirect(url_for(".member", person_id=person_id), code=303)
+    forget_person(db.session(), person_id)
+    db.session.commit()
     if person_id == g.person.id:
         return redirect(url_for("signing_in.stores"), code=303)
     toast(

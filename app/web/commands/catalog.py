@@ -1,4 +1,4 @@
-"""``bin/manage catalog import FILE --store S``: the upload page's work, from a terminal."""
+"""``bin/manage catalog``: the upload page's work from a terminal, and lists worked out anew."""
 
 from __future__ import annotations
 
@@ -92,6 +92,28 @@ def _summary(report: dict[str, Any], n: dict[str, int]) -> None:
         click.echo(f"{empty} variants have no stock yet: the file does not say")
     if pictures := n["images_not_fetched"]:
         click.echo(f"{pictures} pictures are named by the file; the bulk worker brings them")
+
+
+@catalog_group.command("rebuild")
+@click.option("--store", "slug", required=True, help="The store's short name.")
+@with_appcontext
+def rebuild(slug: str) -> None:
+    """Work out anew what a store's lists and searches read. The database keeps it true by itself.
+
+    For after rows were put in with triggers switched off, as some restores do.
+    """
+    from sqlalchemy import text
+
+    from app.db.engine import db
+    from app.db.tenancy import inside_store
+    from app.domain.catalog.actions import touch_content
+
+    with inside_store(store_id_of(slug)):
+        session = db.session()
+        count = session.scalar(text("SELECT app.rebuild_cards(app.store_id())"))
+        touch_content(session)
+        session.commit()
+    click.echo(f"{count} products are in the lists")
 
 
 @catalog_group.command("reports")

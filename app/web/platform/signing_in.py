@@ -221,7 +221,9 @@ def sign_out() -> ResponseReturnValue:
     """End this browser's session, here and in the database."""
     if staff_token():
         end_session(staff_token())
-    return forget_staff(make_response(redirect(url_for(".show"), code=303)))
+    response = make_response(redirect(url_for(".show"), code=303))
+    response.headers["Clear-Site-Data"] = '"storage"'  # lists and taps that this phone kept
+    return forget_staff(response)
 
 
 def signed_in(person: Person, way: str, *, to: str = "") -> Response:

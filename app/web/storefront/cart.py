@@ -11,16 +11,29 @@ from flask.typing import ResponseReturnValue
 
 from app.addresses import store_url
 from app.db.engine import db
-from app.domain.cart.actions import copy_cart, open_cart, set_quantity, use_code
+from app.domain.cart.actions import (
+    PriceMoved,
+    add_late,
+    copy_cart,
+    merge_carts,
+    open_cart,
+    set_quantity,
+    use_code,
+)
 from app.domain.cart.adding import put_in_cart
 from app.domain.cart.queries import find_cart, find_cart_by_code, summarise_cart
+from app.domain.catalog.models import Variant
+from app.domain.catalog.queries import get_chosen_variant, get_variant
 from app.domain.catalog.together import goes_with
 from app.domain.checkout.actions import make_offer, review
 from app.domain.checkout.basket import Basket, cart_basket
-from app.domain.errors import NotFound
+from app.domain.checkout.keys import claim_key, finish_key
+from app.domain.errors import NotFound, OutOfStock
 from app.domain.seo.queries import canonical_host
+from app.i18n import gettext as _
 from app.web.forms import field, positive_int, whole_number
 from app.web.htmx import fragment, wants_fragment
+from app.web.late import is_late, late_answer, tap_fingerprint, tap_key
 from app.web.limits import PROMOTION_CODES, SEARCHES, limiter
 from app.web.security import origin_checked
 from app.web.shopper import cart_id, chosen_area, remember_cart, shopper_token
@@ -66,17 +79,81 @@ def show() -> ResponseReturnValue:
 @bp.post("/cart/lines")
 @origin_checked
 def add_line() -> ResponseReturnValue:
+    key = tap_key()
+    earlier = claim_key(db.session(), key, tap_fingerprint()) if key else None
+    if earlier is not None:
+        return _added_before(UUID(earlier))
     quantity = request.form.get("quantity", 1, type=positive_int)
+    if is_late():
+        return _add_late(key, quantity)
     added = put_in_cart(db.session(), cart_id(), quantity=quantity, **_asked_variant())
-    db.session.commit()
+    if key:
+        finish_key(db.session(), key, str(added.id))
+    # The answer is made before the commit: after it the store's row would be read once more.
     if not wants_fragment():
-        return remember_cart(make_response(redirect("/cart", code=303)), added)
-    if request.form.get("panel"):
-        return remember_cart(_panel_answer(added.id, note=added.note), added)
-    answer = fragment(
-        "storefront/_added.html", summary=added.summary, note=added.note, events=("cart:changed",)
-    )
+        answer = make_response(redirect("/cart", code=303))
+    elif request.form.get("panel"):
+        answer = _panel_answer(added.id, note=added.note)
+    else:
+        answer = fragment(
+            "storefront/_added.html",
+            summary=added.summary,
+            note=added.note,
+            events=("cart:changed",),
+        )
+    db.session.commit()
     return remember_cart(answer, added)
+
+
+def _add_late(key: str, quantity: int) -> Response:
+    """A tap that waited for the network: added where price and stock are still what was seen."""
+    session, asked = db.session(), _asked_variant()
+    variant = (
+        get_variant(session, asked["sku"])
+        if "sku" in asked
+        else get_chosen_variant(session, asked["slug"], asked["options"])
+    )
+    cart = open_cart(session, cart_id())
+    try:
+        add_late(session, cart, variant, quantity=quantity, shown=field("shown", most=40))
+    except (PriceMoved, OutOfStock) as changed:
+        return _not_added(variant, quantity, changed)
+    if key:
+        finish_key(session, key, str(cart.id))
+    answer = late_answer(_("%(name)s is in your cart.", name=variant.product.name))
+    session.commit()
+    return remember_cart(answer, cart)
+
+
+def _added_before(earlier: UUID) -> Response:
+    """The same tap once more: its first answer was lost, so perhaps the browser never got its cart."""
+    session = db.session()
+    cart, first = find_cart(session, cart_id()), find_cart(session, earlier)
+    if first is not None:
+        cart = merge_carts(session, cart, first) if cart is not None else first
+    session.commit()
+    if is_late():
+        answer = late_answer(_("What you tapped is in your cart already."))
+    elif wants_fragment():
+        summary = summarise_cart(session, cart.id if cart else None)
+        answer = fragment(
+            "storefront/_added.html", summary=summary, note=None, events=("cart:changed",)
+        )
+    else:
+        answer = make_response(redirect("/cart", code=303))
+    return remember_cart(answer, cart) if cart is not None else answer
+
+
+def _not_added(variant: Variant, quantity: int, changed: PriceMoved | OutOfStock) -> Response:
+    """Price or stock moved while the tap waited: nothing is added, and the shopper chooses."""
+    name, slug, sku, stock = variant.product.name, variant.product.slug, variant.sku, variant.stock
+    db.session.rollback()
+    if isinstance(changed, PriceMoved):
+        return late_answer(str(changed), sku=sku, quantity=quantity, slug=slug, status=409)
+    words = _("%(name)s was not added: %(why)s", name=name, why=str(changed))
+    if stock > 0 and changed.available > 0:
+        return late_answer(words, sku=sku, quantity=changed.available, slug=slug, status=409)
+    return late_answer(words, slug=slug, status=409)
 
 
 @bp.post("/cart/lines/<uuid:line_id>")

@@ -11,9 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.db.engine import db
 from app.domain.cart.actions import choose_area, use_code
 from app.domain.checkout.actions import CheckoutForm, Review, make_offer, place_order, review
-from app.domain.checkout.basket import Basket, KnownShopper, area_slug, checkout_basket
-from app.domain.customers.models import Customer
-from app.domain.customers.numbers import Number, numbers_of
+from app.domain.checkout.basket import Basket, area_slug, checkout_basket
 from app.domain.delivery.areas import UnknownArea, get_area
 from app.domain.delivery.queries import area_name
 from app.domain.errors import (
@@ -38,6 +36,7 @@ from app.web.forms import field as text_field
 from app.web.htmx import fragment, wants_fragment
 from app.web.limits import CHECKOUTS, PROMOTION_CODES, limiter
 from app.web.shopper import cart_id, chosen_area, known_shopper, remember_area, shopper_token
+from app.web.storefront.paying_with import numbers_here, payer_of, who_can_pay
 from app.web.storefront.words import said_before
 from app.web.tenancy import open_store
 
@@ -118,7 +117,7 @@ def place() -> ResponseReturnValue:
     if typed.code:  # typed and not used yet: the total on the page was without it
         return _try_code(typed, _basket(typed, code=typed.code))
     shopper = None if typed.phone else known_shopper()
-    payer = _payer(shopper)
+    payer = payer_of(shopper)
     form = CheckoutForm(
         phone=typed.phone or (payer.phone if payer else ""),
         customer_id=shopper.id if shopper and payer else None,
@@ -235,41 +234,18 @@ def _facts(basket: Basket, typed: Typed) -> dict[str, Any]:
         area=None if typed.is_pickup or not typed.area else basket.area,
         is_pickup=typed.is_pickup,
     )
-    shopper = _paying_shopper(basket)
+    shopper = who_can_pay(basket.shopper)
     return {
         "cart": basket,
         "typed": typed,
         "review": priced,
         "area_name": "" if typed.is_pickup else _name_of(typed.area),
         "shopper": shopper,
-        "numbers": _numbers(shopper),
+        "numbers": numbers_here(shopper),
         "chosen_number": request.form.get("number", ""),
         "pickup": PICKUP,
         "is_test_shop": basket.is_test_shop,
     }
-
-
-def _numbers(shopper: Customer | KnownShopper | None) -> list[Number]:
-    """The numbers that this browser may have prompted without typing one, the default first."""
-    if shopper is None:
-        return []
-    if "numbers" not in g:  # asked for once a page
-        known = numbers_of(db.session(), shopper, shopper_token())
-        g.numbers = [number for number in known if number.is_proven]
-    numbers: list[Number] = g.numbers
-    return numbers
-
-
-def _paying_shopper(basket: Basket) -> KnownShopper | None:
-    """The known shopper, where this browser has proved a number of theirs that can be paid with."""
-    return basket.shopper if _numbers(basket.shopper) else None
-
-
-def _payer(shopper: Customer | None) -> Number | None:
-    """The number that was tapped, else the first; None when this browser has proved none."""
-    usable = _numbers(shopper)
-    chosen = text_field("number", most=40)
-    return next((number for number in usable if str(number.id) == chosen), next(iter(usable), None))
 
 
 def _typed() -> Typed:
@@ -285,7 +261,7 @@ def _typed() -> Typed:
 
 def _remembered(basket: Basket) -> Typed:
     """What can be filled in before the shopper types: their area, and what a proven phone gives."""
-    area, shopper = basket.area or "", _paying_shopper(basket)
+    area, shopper = basket.area or "", who_can_pay(basket.shopper)
     if shopper is None:
         return Typed(area=area)
     return Typed(area=area, landmark=shopper.last_landmark, name=shopper.name)

@@ -20,7 +20,7 @@ bp.before_request(open_store)
 
 # Pages of one person, and pieces of pages. A search is not among them: a robot must be able to
 # read that it is kept out of the index.
-PRIVATE = ("/cart", "/checkout", "/o/", "/me", "/deliver-to", "/pay/", "/p/*/delivery")
+PRIVATE = ("/cart", "/checkout", "/o/", "/back/", "/me", "/deliver-to", "/pay/", "/p/*/delivery")
 ROBOTS_SECONDS = 3_600
 SITEMAP_SECONDS = 600
 

@@ -73,6 +73,8 @@ def test_the_page_shows_the_fee_that_is_charged_and_goods_in_stock(
     assert "Wall clock" not in page
     assert '<a href="/areas/hurlingham/watches">' in page
     assert "KES\u00a0270" in page
+    assert '<dt class="rows-name">Steel watch</dt>' in page
+    assert "KES\u00a02,100 in Kilimani" in page  # the watch and its delivery
     assert "noindex" not in page
     assert re.search(r'<link rel="canonical" href="https?://[^"]+/areas/kilimani/watches">', page)
 

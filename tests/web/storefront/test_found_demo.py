@@ -108,7 +108,7 @@ def _stock_up(session: Session, demo: DemoStore) -> None:
 def test_every_product_and_list_of_a_shop_is_valid_and_small(
     shop: tuple[Shopper, DemoStore, Session],
 ) -> None:
-    client, _demo, _session = shop
+    client, demo, _session = shop
     titles: dict[str, str] = {}
     paths = ["/", "/areas"]
     paths += [f"/c/{category.slug}" for category in demo.categories]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from PIL import Image
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,7 @@ from app.domain.orders.states import OrderStatus
 from app.domain.pages.models import Page
 from app.domain.stores.models import Store
 from config import Settings
+from tests.bench.test_statements import statements
 from tests.builders import make_product
 from tests.insight_rows import add_area, add_category, add_order, add_product
 from tests.seo_rules import Head, check_head, check_structured, missing
@@ -297,3 +299,16 @@ def test_robots_may_read_what_is_kept_out_and_not_what_is_private(
     closed = {line.removeprefix("Disallow: ") for line in lines[1:-1]}
     assert {"/cart", "/checkout", "/o/", "/me"} <= closed
     assert "/search" not in closed  # its noindex must be readable
+
+
+@pytest.mark.row("N77", "I22", "N76")
+@pytest.mark.parametrize(
+    "path", [*PUBLIC, "/pages/about", "/trust"], ids=lambda path: path.strip("/") or "home"
+)
+def test_a_page_takes_at_most_four_statements(
+    app: Flask, client: Shopper, stocked: Session, path: str
+) -> None:
+    with statements(app) as asked:
+        assert client.get(path).status_code == 200
+
+    assert len(asked) <= 4, "\n".join(asked)

@@ -7,10 +7,9 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-import xlsxwriter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
@@ -26,6 +25,12 @@ from app.domain.catalog.importing.own_columns import (
     to_text,
 )
 from app.domain.catalog.models import Category, Product, ProductImage, Serial, Variant
+from app.lazily import lazily
+
+if TYPE_CHECKING:
+    import xlsxwriter
+else:
+    xlsxwriter = lazily("xlsxwriter")
 
 Cell = str | int
 # Excel reads UTF-8 only behind this mark.

@@ -1,0 +1,191 @@
+"""A paid order as a letter: plain and HTML words, and the same on paper (PDF).
+
+The code of the order names the paper, and the VAT inside its prices is split by rate. Numbers without
+gaps, as a tax office wants them, belong to the tax desk and are not made here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+from html import escape
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from app.clock import nairobi
+from app.db.tenancy import bound_store
+from app.domain.delivery.queries import area_name
+from app.domain.media import fonts
+from app.domain.messaging.models import Message
+from app.domain.orders.models import Order
+from app.domain.stores.models import Store
+from app.i18n import gettext as _
+from app.i18n import using_locale
+from app.money import format_kes
+from app.providers.messaging import Attachment, Letter
+
+KIND = "invoice"
+PDF = "application/pdf"
+NAME_MM, ROW_MM = 130, 7
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+
+
+def letter_of(session: Session, message: Message) -> Letter | None:
+    """The letter that an invoice's message row stands for; None for every other kind."""
+    if message.kind != KIND or message.order_id is None:
+        return None
+    order = _order(session, message.order_id)
+    store = session.get_one(Store, bound_store())
+    with using_locale(message.language):
+        subject = _("%(store)s: your order %(code)s", store=store.name, code=order.code)
+        paper = Paper(store, order)
+        return Letter(
+            subject=subject,
+            text=paper.as_text(),
+            html=paper.as_html(),
+            attachments=(
+                Attachment(name=f"{order.code}.pdf", kind=PDF, data=paper.as_pdf(subject)),
+            ),
+        )
+
+
+class Paper:
+    """One order in the words of its reader, ready to be set as text, HTML or PDF."""
+
+    def __init__(self, store: Store, order: Order) -> None:
+        paid = order.paid_at or order.placed_at
+        self.seller = [store.name, store.place, store.phone]
+        if store.kra_pin:
+            self.seller.append(f"KRA PIN {store.kra_pin}")
+        self.title = _("Invoice for order %(code)s", code=order.code)
+        self.about = [(_("Paid on"), f"{nairobi(paid):%Y-%m-%d %H:%M}")]
+        if order.customer_name:
+            self.about.append((_("For"), order.customer_name))
+        place = _("You collect it") if order.is_pickup else area_name(order.area)
+        if place:
+            self.about.append((_("Delivered to"), place))
+        self.lines = [
+            (
+                line.name + (f", {line.option_text}" if line.option_text else ""),
+                line.quantity,
+                format_kes(line.total_cents),
+            )
+            for line in order.lines
+        ]
+        self.sums = [(_("Goods"), format_kes(order.subtotal_cents))]
+        if order.discount_cents:
+            self.sums.append((_("Discount"), format_kes(-order.discount_cents)))
+        self.sums.append((_("Delivery"), format_kes(order.delivery_fee_cents)))
+        if order.rounding_cents:
+            self.sums.append((_("Rounding"), format_kes(order.rounding_cents)))
+        self.sums.append((_("Total"), format_kes(order.total_cents)))
+        self.vat = [
+            (_("VAT in it, %(rate)s %%", rate=rate), format_kes(cents))
+            for rate, cents in _vat_by_rate(order)
+        ]
+
+    def as_text(self) -> str:
+        """For readers without HTML."""
+        rows = [f"{name} × {quantity}: {amount}" for name, quantity, amount in self.lines]
+        pairs = [f"{name}: {value}" for name, value in (*self.sums, *self.vat)]
+        about = [f"{name}: {value}" for name, value in self.about]
+        parts = [self.title, "\n".join(filter(None, self.seller)), *map("\n".join, (about, rows))]
+        return "\n\n".join([*parts, "\n".join(pairs)]) + "\n"
+
+    def as_html(self) -> str:
+        """The same with a table. Everything in it is escaped."""
+        seller = "<br>".join(escape(words) for words in self.seller if words)
+        goods = [(f"{name} × {quantity}", amount) for name, quantity, amount in self.lines]
+        return (
+            f'<!doctype html><html><head><meta charset="utf-8"><title>{escape(self.title)}</title></head>'
+            f"<body><h1>{escape(self.title)}</h1><p>{seller}</p>"
+            f"{_table(self.about)}{_table(goods)}{_table([*self.sums, *self.vat])}</body></html>"
+        )
+
+    def as_pdf(self, subject: str) -> bytes:
+        """One A4 page or more, with its own letters: any name that a phone can type comes through."""
+        from fpdf import (
+            FPDF,
+        )  # brings a font library along, so only whoever sends an invoice loads it
+
+        pdf = FPDF()
+        pdf.set_title(subject)
+        pdf.add_font("paper", "", fonts.REGULAR)
+        pdf.add_font("paper", "B", fonts.BOLD)
+        pdf.set_auto_page_break(True, margin=18)
+        pdf.add_page()
+
+        def say(words: str, size: int = 10, *, bold: bool = False) -> None:
+            pdf.set_font("paper", "B" if bold else "", size)
+            pdf.multi_cell(0, size * 0.6, readable(words), align="L", new_x="LMARGIN", new_y="NEXT")
+
+        def pair(name: str, value: str, *, bold: bool = False) -> None:
+            pdf.set_font("paper", "B" if bold else "", 10)
+            top, page = pdf.y, pdf.page
+            pdf.multi_cell(
+                NAME_MM, ROW_MM, readable(name), align="L", new_x="LMARGIN", new_y="NEXT"
+            )
+            below = pdf.y
+            if pdf.page != page:  # it went over to the next page: so does its amount
+                top = pdf.t_margin
+            pdf.set_xy(pdf.l_margin + NAME_MM, top)
+            pdf.cell(0, ROW_MM, readable(value), align="R")
+            pdf.set_xy(pdf.l_margin, below)
+
+        say(self.seller[0], 16, bold=True)
+        for words in filter(None, self.seller[1:]):
+            say(words)
+        pdf.ln(6)
+        say(self.title, 13, bold=True)
+        for name, value in self.about:
+            say(f"{name}: {value}")
+        pdf.ln(4)
+        for name, quantity, amount in self.lines:
+            pair(f"{name} × {quantity}", amount)
+        pdf.ln(2)
+        for name, value in self.sums:
+            pair(name, value, bold=(name, value) == self.sums[-1])
+        for name, value in self.vat:
+            pair(name, value)
+        return bytes(pdf.output())
+
+
+def readable(words: str) -> str:
+    """The same words with a mark in place of what our letters cannot draw (an emoji, a Chinese name)."""
+    known = _drawn()
+    return "".join(c if ord(c) in known or c in "\n" else _UNKNOWN for c in words)
+
+
+@lru_cache(maxsize=1)
+def _drawn() -> frozenset[int]:
+    from fontTools.ttLib import TTFont
+
+    with TTFont(fonts.REGULAR, lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+def _order(session: Session, order_id: UUID) -> Order:
+    return session.scalars(
+        select(Order)
+        .where(Order.store_id == bound_store(), Order.id == order_id)
+        .options(selectinload(Order.lines))
+    ).one()
+
+
+def _vat_by_rate(order: Order) -> list[tuple[int, int]]:
+    """(percent, cents) for every rate above nothing, the lowest first."""
+    sums: defaultdict[int, int] = defaultdict(int)
+    for line in order.lines:
+        sums[line.vat_rate] += line.vat_cents
+    return sorted((rate, cents) for rate, cents in sums.items() if cents)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(
+        f'<tr><td>{escape(name)}</td><td align="right">{escape(value)}</td></tr>'
+        for name, value in rows
+    )
+    return f"<table>{cells}</table>"

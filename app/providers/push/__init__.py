@@ -1,0 +1,1 @@
+"""Notifications to browsers, through the push service that each browser names."""

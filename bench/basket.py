@@ -1,0 +1,144 @@
+"""What buying costs: add to cart, the cart, the checkout page and its POST, whatever is in the cart.
+
+    python -m bench.basket [--seconds 4] [--connections 4] [--lines 20]
+
+Each figure stands beside the bare program's in the same run. Needed: at most 7 SQL statements to
+add, 6 for the checkout page, 25 for the POST, the same with one line and with many. Ends
+non-zero when missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import repeat
+
+from bench._stack import (
+    Load,
+    bare,
+    count_statements,
+    form_of,
+    load,
+    machine,
+    processor_seconds,
+    request_of,
+    running,
+    table,
+    wait_until_quiet,
+)
+from tests.world import Shop, Shopper, World
+
+MOST = {"add to cart": 7, "checkout page": 6, "checkout POST": 25}
+ASKED = 10
+
+
+def main() -> int:
+    asked = _asked()
+    print(machine(), flush=True)
+    rows: list[list[object]] = []
+    used: dict[str, float] = {}
+    with running(("sandbox", "web"), web_workers=1) as world:
+        calls = count_statements(world, ["web"])
+        shop = world.open_shop(stock=[1_000_000] * asked.lines)
+        wait_until_quiet()
+        with bare(world) as port:
+            least = load(
+                port,
+                [repeat(request_of("GET", "/", "localhost"))] * asked.connections,
+                seconds=asked.seconds,
+            )
+        for lines in (1, asked.lines):
+            shopper = filled(world, shop, lines)
+            add = form_of(shopper, "/cart/lines", {"sku": shop.variants[0]["sku"]})
+            looks = {
+                "add to cart": add.replace(b"\r\n\r\n", b"\r\nHX-Request: true\r\n\r\n", 1),
+                "cart": request_of("GET", "/cart", _host(world, shop), cookie=_cookie(shopper)),
+                "checkout page": request_of(
+                    "GET", "/checkout", _host(world, shop), cookie=_cookie(shopper)
+                ),
+            }
+            shopper.get("/checkout?area=kilimani")
+            shopper.post("/deliver-to", {"area": "kilimani", "next": "/checkout"})
+            shopper.get("/checkout")
+            for name, request in looks.items():
+                title = f"{name}, {lines} in the cart"
+                before = calls()
+                load(world.stack.port, [[request] * ASKED])
+                used[title] = (calls() - before) / ASKED
+                found, cpu = measured(world, request, asked)
+                rows.append(_row(title, found, least, cpu, used[title]))
+            title = f"checkout POST, {lines} in the cart"
+            forms = [posting(world, shop, lines) for _ in range(asked.posts)]
+            before = calls()
+            cpu = processor_seconds(world.stack.pids("web"))
+            found = load(world.stack.port, [forms])
+            cpu = 1000 * (processor_seconds(world.stack.pids("web")) - cpu) / len(forms)
+            used[title] = (calls() - before) / len(forms)
+            rows.append(_row(title, found, least, cpu, used[title]))
+    print()
+    titles = ["what", "per second", "of the bare", "p50 ms", "p95 ms", "web ms", "statements"]
+    print(table([*titles, "answers"], rows))
+    is_met = all(
+        used[title] <= most for name, most in MOST.items() for title in used if title.startswith(name)
+    )
+    print("met" if is_met else f"MISSED: wanted at most {MOST} statements")
+    return 0 if is_met else 1
+
+
+def filled(world: World, shop: Shop, lines: int) -> Shopper:
+    """A phone with so many different things in its cart."""
+    shopper = world.shopper(shop)
+    for variant in shop.variants[:lines]:
+        shopper.add(variant)
+    return shopper
+
+
+def posting(world: World, shop: Shop, lines: int) -> bytes:
+    """One filled checkout form of a phone of its own, its area chosen before."""
+    shopper = filled(world, shop, lines)
+    form = shopper.checkout_form()
+    shopper.post("/checkout/summary", form)
+    sent = form_of(shopper, "/checkout", form)
+    shopper.http.close()
+    return sent
+
+
+def measured(world: World, request: bytes, asked: argparse.Namespace) -> tuple[Load, float]:
+    before = processor_seconds(world.stack.pids("web"))
+    found = load(world.stack.port, [repeat(request)] * asked.connections, seconds=asked.seconds)
+    cpu = processor_seconds(world.stack.pids("web")) - before
+    return found, 1000 * cpu / len(found.milliseconds)
+
+
+def _host(world: World, shop: Shop) -> str:
+    return f"{shop.host}:{world.stack.port}"
+
+
+def _cookie(shopper: Shopper) -> str:
+    return "; ".join(f"{name}={value}" for name, value in shopper.cookies.items())
+
+
+def _row(title: str, found: Load, least: Load, cpu: float, statements: float) -> list[object]:
+    return [
+        title,
+        f"{found.per_second:.0f}",
+        f"{found.per_second / least.per_second:.3f}",
+        f"{found.at(50):.1f}",
+        f"{found.at(95):.1f}",
+        f"{cpu:.1f}",
+        f"{statements:g}",
+        found.said,
+    ]
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--connections", type=int, default=4)
+    parser.add_argument("--lines", type=int, default=20)
+    parser.add_argument("--posts", type=int, default=30)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

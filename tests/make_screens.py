@@ -1,0 +1,64 @@
+"""Fills one store of a running product with a row of everything, and says where its screens are.
+
+Prints JSON: the addresses of every GET rule of the desks and the platform, and the sign-in tokens
+of an owner, of one person for each other role, and of somebody who runs the platform.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import secrets
+
+from app import create_app
+from app.db.engine import platform_session
+from app.domain.people.permissions import ROLES
+from app.domain.people.second_factor import Way, note_proof
+from app.domain.people.sessions import start_session
+from app.domain.stores.actions import add_membership, add_person
+from bench.fuzz import Maker
+from bench.fuzz_shop import open_aim, refill
+from config import Settings
+
+AUDIENCES = ("app.web.backoffice", "app.web.platform")
+
+
+def main() -> None:
+    app = create_app(Settings.from_environ(), role="manage")
+    aim, other = open_aim(app, "Duka la Kila Kitu"), open_aim(app, "Duka Jirani")
+    refill(app, aim)
+    maker = Maker(app, random.Random(1), aim, other)
+    screens = {
+        rule.endpoint: {
+            "path": maker.address(rule, aim),
+            "permission": getattr(app.view_functions[rule.endpoint], "_permission", ""),
+        }
+        for rule in maker.rules
+        if "GET" in (rule.methods or ())
+        and app.view_functions[rule.endpoint].__module__.startswith(AUDIENCES)
+    }
+    with app.app_context():
+        tokens = {role: _sign_in(role, aim.store_id) for role in ROLES}
+        tokens["platform"] = _sign_in("platform", None)
+    print(json.dumps({"slug": aim.slug, "screens": screens, "tokens": tokens}))
+
+
+def _sign_in(role: str, store_id: int | None) -> str:
+    """A token that has also proved its second factor, so that the guarded screens open."""
+    with platform_session() as session:
+        person = add_person(
+            session,
+            name=f"{role.title()} Wanjiru",
+            email=f"{role}-{secrets.token_hex(4)}@duka.example",
+            is_platform_admin=store_id is None,
+        )
+        if store_id is not None:
+            add_membership(session, store_id=store_id, person_id=person, role=role)
+    token = start_session(person, "test")
+    for way in Way:
+        note_proof(token, way)
+    return token
+
+
+if __name__ == "__main__":
+    main()
