@@ -101,8 +101,12 @@ def _catalogue(locale: str, directory: Path) -> NullTranslations:
     return Translations.load(str(directory), [locale], "messages")
 
 
+_SOURCE = NullTranslations()
+
+
 def _translations() -> NullTranslations:
-    return _catalogue(current_locale(), TRANSLATIONS_DIR)
+    locale = current_locale()
+    return _SOURCE if locale == DEFAULT_LOCALE else _catalogue(locale, TRANSLATIONS_DIR)
 
 
 def gettext(message: str, /, **values: object) -> str:

@@ -79,7 +79,10 @@ def main() -> int:
     titles = ["what", "per second", "of the bare", "p50 ms", "p95 ms", "web ms", "statements"]
     print(table([*titles, "answers"], rows))
     is_met = all(
-        used[title] <= most for name, most in MOST.items() for title in used if title.startswith(name)
+        used[title] <= most
+        for name, most in MOST.items()
+        for title in used
+        if title.startswith(name)
     )
     print("met" if is_met else f"MISSED: wanted at most {MOST} statements")
     return 0 if is_met else 1

@@ -538,6 +538,7 @@ GOOD: dict[str, tuple[object, ...]] = {
     "stock": (5, 1_000_000, 1),
     "seen": (25_000, 45_000),
     "pay": ("mpesa", "on_delivery"),
+    "pay_first": ("mpesa", "on_delivery"),
     "fee": (200, 250),
     "price": (450, "1,200"),
     "action": ("accept", "dismiss", "refunded", "honour"),

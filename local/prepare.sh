@@ -153,9 +153,12 @@ prepare() {
     let_go
 }
 
-# also FILE: what FILE pins as well, once `prepare` has been here. Says nothing when it cannot be had.
+# also FILE [once]: what FILE pins as well, after `prepare`. 1 when it cannot be had; with `once` that
+# is found out a single time, so that a machine without it starts as fast as any other.
 also() {
     if installed "$1"; then return 0; fi
+    missed="without $(stamp_of "$1")"
+    if [ "${2:-}" = once ] && grep -qxF "$missed" "$VENV/installed"; then return 1; fi
     take_turn
     say "Installing packages from $1 (once)"
     if install_packages "$1"; then
@@ -163,6 +166,7 @@ also() {
         let_go
         return 0
     fi
+    printf '%s\n' "$missed" >>"$VENV/installed"
     let_go
     return 1
 }

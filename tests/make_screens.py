@@ -9,24 +9,31 @@ from __future__ import annotations
 import json
 import random
 import secrets
+from hashlib import sha256
+
+from flask import Flask
 
 from app import create_app
-from app.db.engine import platform_session
+from app.db.engine import db, platform_session
+from app.db.tenancy import inside_store
+from app.domain.payments.models import Callback, ProviderCall
 from app.domain.people.permissions import ROLES
 from app.domain.people.second_factor import Way, note_proof
 from app.domain.people.sessions import start_session
 from app.domain.stores.actions import add_membership, add_person
+from app.ids import new_id
 from bench.fuzz import Maker
-from bench.fuzz_shop import open_aim, refill
+from bench.fuzz_shop import Aim, open_aim, refill
 from config import Settings
 
 AUDIENCES = ("app.web.backoffice", "app.web.platform")
 
 
 def main() -> None:
-    app = create_app(Settings.from_environ(), role="manage")
+    app = create_app(Settings.from_environ())
     aim, other = open_aim(app, "Duka la Kila Kitu"), open_aim(app, "Duka Jirani")
     refill(app, aim)
+    _speak_with_a_provider(app, aim)
     maker = Maker(app, random.Random(1), aim, other)
     screens = {
         rule.endpoint: {
@@ -41,6 +48,17 @@ def main() -> None:
         tokens = {role: _sign_in(role, aim.store_id) for role in ROLES}
         tokens["platform"] = _sign_in("platform", None)
     print(json.dumps({"slug": aim.slug, "screens": screens, "tokens": tokens}))
+
+
+def _speak_with_a_provider(app: Flask, aim: Aim) -> None:
+    """One callback that came, and one call of ours that ended."""
+    with app.app_context(), inside_store(aim.store_id):
+        body = b'{"Body": {"stkCallback": {"ResultCode": 0}}}'
+        event = Callback(kind="stk", body=body, body_sha256=sha256(body).digest())
+        call = ProviderCall(call_id=new_id(), phase="ended", provider="mpesa", endpoint="stk_push")
+        db.session.add_all([event, call])
+        db.session.commit()
+        aim.values["event_id"], aim.values["call_id"] = [str(event.id)], [str(call.id)]
 
 
 def _sign_in(role: str, store_id: int | None) -> str:

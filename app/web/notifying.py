@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import abort, current_app
+from flask import current_app
 
 from app.domain.errors import FieldProblem
 from app.domain.messaging.push import BrowserAddress
@@ -22,9 +22,10 @@ def browser_address() -> BrowserAddress:
     """Where the form says this browser's notifications go. Raises FieldProblem for an unknown service."""
     settings = current_app.config["SETTINGS"]
     endpoint = field("endpoint", most=1_001)
-    if not push_key():
-        abort(404)
-    if not is_push_service(endpoint, hosts=settings.push_hosts, allowed=settings.push_test_hosts):
+    is_known = is_push_service(
+        endpoint, hosts=settings.push_hosts, allowed=settings.push_test_hosts
+    )
+    if not push_key() or not is_known:
         raise FieldProblem("endpoint", _("This browser cannot be sent notifications."))
     return BrowserAddress(
         endpoint=endpoint, p256dh=field("p256dh", most=200), auth=field("auth", most=100)

@@ -75,7 +75,7 @@ def read(raw: RawKey) -> Asked | None:
         host=request_host({"HTTP_HOST": host or ""}),
         path=path or "",
         query=urlencode(kept),
-        language=requested_language(dict(kept).get("lang"), chosen, languages),
+        language=requested_language(dict(kept).get("lang", ""), chosen or "", languages or ""),
         has_photos=has_photos,
         encoding=encoding_of(encodings or ""),
     )

@@ -22,9 +22,9 @@ from app.logging import get_logger
 log = get_logger("web")
 
 RESOLVE = text("SELECT store_id, content_version FROM app.resolve_host(:host)")
-_CHANGED = text("SELECT store_id, content_version FROM app.changed_pages()")
+_CHANGED = text("SELECT store_id, content_version, hosts FROM app.changed_pages()")
 
-MEMORY_SECONDS = 5.0  # the database tells the changes of the last ten
+MEMORY_SECONDS = 5.0  # the database tells the changes of the last thirty
 MOST_HOSTS = 20_000
 OVER = -1
 
@@ -75,37 +75,47 @@ class PageVersions:
             return None
         if len(self._hosts) >= MOST_HOSTS:
             self._forget_all()
-        with self._changing:  # one for all pages of a host, or an edit would miss the other
-            before = self._hosts.get(host)
-            if before is not None and before.version != OVER:
-                return before
-            known = self._hosts[host] = Known(found.store_id, found.content_version)
-        return known
+        return self._learn(host, Known(found.store_id, found.content_version))
 
     def _ask(self) -> None:
         now = monotonic()
         if now - self._asked_at > MEMORY_SECONDS:
             self._forget_all()
+        if not self._hosts:  # nothing that could have changed
+            self._asked_at, self.due = now, now + self.recheck
+            return
         try:
             with self._connect() as connection:
-                changed = {
-                    row.store_id: row.content_version for row in connection.execute(_CHANGED)
-                }
+                changed = {row.store_id: row for row in connection.execute(_CHANGED)}
         except SQLAlchemyError as error:
             log.warning("page_versions_unknown", error=type(error).__name__)
             self._forget_all()
             changed = {}
-        gone = {
-            host: known
-            for host, known in list(self._hosts.items())
-            if changed.get(known.store_id, known.version) != known.version
-        }
-        for host, known in gone.items():
-            self._forget(host, known)
+        gone = set()
+        for host, known in list(self._hosts.items()):
+            now_so = changed.get(known.store_id)
+            if now_so is not None and (
+                now_so.content_version != known.version or host not in now_so.hosts
+            ):
+                self._forget(host, known)
+                gone.add(known.store_id)
+        if len(self._hosts) < MOST_HOSTS:
+            for now_so in changed.values():
+                for host in now_so.hosts:
+                    self._learn(host, Known(now_so.store_id, now_so.content_version))
         self._asked_at = now
         self.due = now + self.recheck
         if gone:
-            self.on_change({known.store_id for known in gone.values()})
+            self.on_change(gone)
+
+    def _learn(self, host: str, known: Known) -> Known:
+        """What is known of a host: one object for all of its pages, or an edit would miss some."""
+        with self._changing:
+            before = self._hosts.get(host)
+            if before is not None and before.version != OVER:
+                return before
+            self._hosts[host] = known
+        return known
 
     def _forget(self, host: str, known: Known) -> None:
         known.stale_until = self._asked_at + self.trust

@@ -113,9 +113,7 @@ def platform_only() -> None:
 
 
 @lru_cache(maxsize=1024)
-def requested_language(
-    query_lang: str | None, cookie: str | None, accept_language: str | None
-) -> str:
+def requested_language(query_lang: str, cookie: str, accept_language: str) -> str:
     """The language of an answer, one of LOCALES: host, path and this are what a page depends on.
 
     An address that names a language (``?lang=sw``) is in that language for everybody; else the
@@ -124,7 +122,7 @@ def requested_language(
     """
     for chosen in (query_lang, cookie):
         if chosen in LOCALES:
-            return str(chosen)
+            return chosen
     # Not best_match(): it takes "sw;q=0.5" before "en-KE", which no Kenyan browser means.
     wanted = parse_accept_header(accept_language, LanguageAccept)
     plain = (tag.partition("-")[0].lower() for tag, quality in wanted if quality > 0)
@@ -138,15 +136,15 @@ def choose_language() -> None:
     set_locale(requested_language(named, request.cookies.get(LANGUAGE_COOKIE, ""), accepted))
 
 
-def language_cookie(cookies: str) -> str | None:
+def language_cookie(cookies: str) -> str:
     """The language chosen in this browser, from its Cookie header; the first one, if it has two."""
     if LANGUAGE_COOKIE not in cookies:
-        return None
+        return ""
     for cookie in cookies.split(";"):
         name, _, value = cookie.strip().partition("=")
         if name == LANGUAGE_COOKIE:
             return value[:8]
-    return None
+    return ""
 
 
 def remember_language(response: Response, locale: str) -> Response:

@@ -62,7 +62,7 @@ CREATE TRIGGER shown_changed AFTER UPDATE ON app.stores REFERENCING NEW TABLE AS
 
 -- What a page asks of old orders it finds by index, however many there are.
 CREATE INDEX order_lines_variant ON app.order_lines (store_id, variant_id, order_id DESC);
-CREATE INDEX orders_delivered ON app.orders (store_id, delivered_at) WHERE status IN ('delivered', 'closed');
+CREATE INDEX orders_done ON app.orders (store_id, delivered_at) WHERE status IN ('delivered', 'closed');
 
 -- Host -> store, and the version of its pages.
 CREATE OR REPLACE FUNCTION app.resolve_host(wanted text) RETURNS TABLE (store_id bigint, content_version bigint)
@@ -71,16 +71,17 @@ CREATE OR REPLACE FUNCTION app.resolve_host(wanted text) RETURNS TABLE (store_id
                         + (SELECT count(*) FROM app.content_changes c WHERE c.store_id = d.store_id)
        FROM app.domains d WHERE d.host = wanted AND d.verified_at IS NOT NULL $$;
 
--- Every store whose pages changed in the last ten seconds, with their version; for a process that
--- asked less than five seconds ago, all others are as it knows them.
-CREATE FUNCTION app.changed_pages() RETURNS TABLE (store_id bigint, content_version bigint)
+-- Every store whose pages changed in the last half minute, with their version and its hosts; for a
+-- process that asked less than five seconds ago, all others are as it knows them.
+CREATE FUNCTION app.changed_pages() RETURNS TABLE (store_id bigint, content_version bigint, hosts text[])
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = app, pg_temp AS
-  $$ SELECT x.store_id, sum(x.n)::bigint FROM (
-       SELECT c.store_id, count(*) AS n, true AS is_new FROM app.content_changes c GROUP BY c.store_id
+  $$ SELECT x.store_id, sum(x.n)::bigint,
+            ARRAY(SELECT d.host FROM app.domains d WHERE d.store_id = x.store_id AND d.verified_at IS NOT NULL)
+       FROM (
+       SELECT c.store_id, count(*) AS n FROM app.content_changes c GROUP BY c.store_id
         UNION ALL
-       SELECT v.store_id, v.version, v.changed_at > clock_timestamp() - interval '10 seconds'
-         FROM app.content_versions v
-        WHERE v.changed_at > clock_timestamp() - interval '10 seconds'
+       SELECT v.store_id, v.version FROM app.content_versions v
+        WHERE v.changed_at > clock_timestamp() - interval '30 seconds'
            OR v.store_id IN (SELECT c.store_id FROM app.content_changes c)) x
       GROUP BY x.store_id $$;
 REVOKE ALL ON FUNCTION app.changed_pages() FROM PUBLIC;
@@ -117,7 +118,7 @@ ALTER FUNCTION app.fold_changes(boolean) OWNER TO dukani_definer;
 """
 
 DOWN = """
-DROP INDEX app.order_lines_variant, app.orders_delivered;
+DROP INDEX app.order_lines_variant, app.orders_done;
 DROP FUNCTION app.fold_changes(boolean), app.changed_pages();
 CREATE OR REPLACE FUNCTION app.resolve_host(wanted text) RETURNS TABLE (store_id bigint, content_version bigint)
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = app, pg_temp AS

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.browser
 # The figures to reach on a quiet machine are in bench/lighthouse.py.
 PERFORMANCE, INTERACTIVE = 90, 2_000
 RUNS, MAJORITY = 5, 3
+LEAST = 0.08  # of a quiet machine: slower than that nothing can be said
 
 
 @pytest.mark.row("N1")
@@ -38,7 +39,7 @@ def test_lighthouse_finds_pages_quick_and_nothing_wrong(
         good += report.scores["performance"] >= PERFORMANCE and is_quick
         if good == MAJORITY:
             return
-        slowdown = max(1.0, SLOWDOWN * min(1.0, report.machine / QUIET))
+        slowdown = SLOWDOWN * max(LEAST, min(1.0, report.machine / QUIET))
     pytest.fail(f"{name}: {seen}")
 
 

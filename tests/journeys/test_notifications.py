@@ -74,7 +74,7 @@ def deliver_to_closed_browser(page: Page, world: World, shop: Shop, note: dict[s
     origin = address(world, shop, "").rstrip("/")
     page.context.grant_permissions(["notifications"], origin=origin)
     install(page, address(world, shop))
-    worker = page.context.service_workers[0]
+    worker = next(one for one in page.context.service_workers if one.url.startswith(origin))
     watcher = page.context.new_page()
     client = page.context.new_cdp_session(watcher)
     found: list[str] = []
@@ -314,7 +314,7 @@ def test_a_tap_on_the_order_page_asks_the_browser_and_tells_the_shop(
     install(page, address(world, shop, order.path))
     page.goto(address(world, shop, order.path))
     assert subscriptions(world, shop) == 0
-    page.get_by_role("button", name="Tell me on this phone when it moves").click()
+    page.get_by_role("button", name="Tell me when it moves").click()
 
     expect(page.locator("#posted")).to_contain_text("This phone is told when your order moves.")
     assert subscriptions(world, shop) == 1

@@ -1,4 +1,4 @@
-"""A product as a list shows it: pieces of SQL over the cards that the database keeps (migration 0021)."""
+"""A product as a list shows it: pieces of SQL over the cards that the database keeps (migration 0023)."""
 
 from __future__ import annotations
 

@@ -52,6 +52,9 @@ def change_price(
     """
     if price_cents % 100 or not 0 < price_cents <= MAX_PRICE_CENTS:
         raise FieldProblem("price", _("A price is whole shillings, like 1,250."))
+    if price_cents < (variant.floor_cents or 0):
+        floor = format_kes(variant.floor_cents or 0)
+        raise FieldProblem("price", _("Its lowest price is %(amount)s.", amount=floor))
     before = variant.price_cents
     if seen_cents is not None and seen_cents != before:
         raise ChangedMeanwhile(

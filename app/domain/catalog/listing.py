@@ -4,7 +4,7 @@ A page costs the same in a shop of a hundred products and in one of a hundred th
 come in the order of an index, from where the page before it ended. Counts come ready from
 ``shelf_counts``, but for filters that have no count of their own: those are counted as far as a
 thousand, and said to be "more than" that. Everything read here is kept by the database itself
-(migration 0021), in the transaction that changes the goods.
+(migration 0023), in the transaction that changes the goods.
 """
 
 from __future__ import annotations

@@ -422,6 +422,19 @@ def find_moved(session: Session, slug: str) -> str | None:
     )
 
 
+def get_chosen_variant(session: Session, slug: str, chosen: Iterable[str]) -> Variant:
+    """The variant of a product with exactly these option values. Raises NotFound."""
+    variant = session.scalars(
+        select(Variant)
+        .join(Variant.product)
+        .where(Product.slug == slug, Product.status == "active", Variant.is_active)
+        .where(Variant.option_values == list(chosen))
+    ).first()
+    if variant is None:
+        raise NotFound
+    return variant
+
+
 def find_moved_category(session: Session, slug: str) -> str | None:
     """Where the category of this old address is now; one step, however often it moved."""
     return session.scalar(

@@ -19,7 +19,6 @@ from app.domain.catalog.cards import CARD_JSON
 from app.domain.catalog.listing import (
     HOST,
     MAX_PAGE,
-    MOST_COUNTED,
     PLACE,
     PRICE_STEPS_CENTS,
     PRICES,
@@ -39,6 +38,7 @@ BEST = "best"
 SEARCH_SORTS = (BEST, *SORTS)
 MAX_SUGGESTED_PRODUCTS = 5
 MAX_SUGGESTED_SHELVES = 3
+MOST_FOUND = 500  # as in app.search_products: more are not counted
 SHORTEST_BEGUN = 2  # letters, before anything is suggested
 
 _FIND = (
@@ -68,7 +68,7 @@ SELECT jsonb_build_object(
   'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', y.slug, 'name', y.name) ORDER BY y.position, y.name)
      FROM (SELECT k.slug, k.name, k.position FROM app.categories k
             WHERE k.store_id = app.store_id()
-              AND to_tsvector('app.shop_search', app.plain_words(k.name)) @@ CAST(:all AS tsquery)
+              AND app.shelf_words(k.name) @@ CAST(:all AS tsquery)
               AND EXISTS (SELECT 1 FROM app.product_cards c WHERE c.store_id = k.store_id
                              AND c.category_id = k.id AND c.is_shown)
             ORDER BY k.position, k.name LIMIT 3) y),
@@ -205,7 +205,7 @@ def _as_listing(row: dict[str, Any], wish: Wish, words: str, page: int, shown: i
         cards=cards[:shown],
         page=page,
         has_more=len(cards) > shown,
-        count=MOST_COUNTED if is_many else row["count"],
+        count=MOST_FOUND if is_many else row["count"],
         is_many=is_many,
         total=row["total"],
         price_steps=[(cents, 0) for cents in PRICE_STEPS_CENTS[1:6:2]]

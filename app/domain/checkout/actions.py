@@ -305,7 +305,7 @@ def place_order(
     if basket is None or not lines:
         raise EmptyCart
     wanted = {line.variant_id: line.quantity for line in lines}
-    standing = _standing_order(session, basket, form, wanted, area)
+    standing = _standing_order(session, basket, form, wanted, area) if basket.has_standing else None
     if standing is not None:
         finish_key(session, key, str(standing.order_id))
         return standing
@@ -509,7 +509,7 @@ def _delivery(
             "landmark", _("Tell the rider a landmark, like “blue gate opposite the school”.")
         )
     if area is None:
-        raise AreaNotServed(area_name(form.area.strip()[:60].lower().replace(" ", "-")))
+        raise AreaNotServed(_place_name(form.area))
     return _quote(session, store, basket, offer.priced.net_cents)
 
 
@@ -529,7 +529,7 @@ def _quote(session: Session, store: Store, basket: Basket, net_cents: int) -> Qu
 def _preview(session: Session, store: Store, basket: Basket, net_cents: int) -> FeePreview:
     """What delivery of these goods costs now. Raises AreaNotServed, BelowMinimumOrder."""
     if basket.place is None:
-        raise AreaNotServed(area_name(basket.area))
+        raise AreaNotServed(_place_name(basket.area or ""))
     return preview_of(
         session,
         store,
@@ -539,6 +539,11 @@ def _preview(session: Session, store: Store, basket: Basket, net_cents: int) -> 
         is_bulky=basket.is_bulky,
         rules=basket.fee_rules,
     )
+
+
+def _place_name(typed: str) -> str:
+    """A place as people write it, also where it is none of ours."""
+    return area_name(typed.strip()[:60].lower().replace(" ", "-"))
 
 
 def _as_told(preview: FeePreview, net_cents: int, quote_id: UUID | None = None) -> Quoted:

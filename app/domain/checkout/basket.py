@@ -1,4 +1,4 @@
-"""A cart with everything that decides what it costs, read in one statement.
+"""A cart with everything that decides what it costs, read in one statement; a code is a second.
 
 Cart page, checkout page and checkout itself look at the same things: lines as they are on the
 shelf now, promotions in force, the code, who is shopping, where it goes and what delivery there
@@ -99,6 +99,7 @@ class Basket:
     areas: list[Area]  # all that are served, by name; the checkout page's list
     trust: Trust | None
     is_test_shop: bool
+    has_standing: bool  # whether it became an order that is not paid; asked when it is ordered
 
     @property
     def sellable(self) -> list[BasketLine]:
@@ -131,8 +132,7 @@ WITH cart AS (
  facts AS (
    SELECT coalesce(CAST(:area AS text), (SELECT area FROM cart),
                    (SELECT last_area FROM shopper)) AS area,
-          coalesce(CAST(:code AS text), (SELECT coupon_code FROM cart)) AS coupon_code,
-          coalesce(CAST(:phone AS bytea), (SELECT phone_lookup FROM shopper)) AS phone)
+          coalesce(CAST(:code AS text), (SELECT coupon_code FROM cart)) AS coupon_code)
 SELECT jsonb_build_object(
   'cart', (SELECT to_jsonb(cart) FROM cart), 'area', f.area, 'coupon_code', f.coupon_code,
   'lines', (SELECT jsonb_agg(jsonb_build_object(
@@ -159,33 +159,11 @@ SELECT jsonb_build_object(
       AND (r.group_id IS NULL OR r.group_id = (
             SELECT m.group_id FROM app.group_members m JOIN shopper s
                 ON m.phone_lookup = s.phone_lookup WHERE m.store_id = app.store_id()))),
-  'coupon', (SELECT to_jsonb(c) || jsonb_build_object(
-       -- What this cart's own unpaid order took will be given back when it is replaced.
-       'used', c.used - own.n, 'given_cents', c.given_cents - own.cents,
-       'phone_uses', (SELECT count(*) FROM app.promotion_uses u
-            JOIN app.orders o ON o.store_id = u.store_id AND o.id = u.order_id
-           WHERE u.store_id = app.store_id() AND u.promotion_id = c.id
-             AND u.phone_lookup = f.phone AND u.released_at IS NULL
-             AND (o.cart_id IS DISTINCT FROM :cart_id OR o.status <> 'pending_payment')),
-       'orders_before', (SELECT count(*) FROM app.orders o
-            JOIN app.customers b ON b.store_id = o.store_id AND b.id = o.customer_id
-           WHERE c.is_first_order AND o.store_id = app.store_id() AND b.phone_lookup = f.phone
-             AND o.status <> 'cancelled'
-             AND (o.cart_id IS DISTINCT FROM :cart_id OR o.status <> 'pending_payment')))
-     FROM app.promotions c
-     CROSS JOIN LATERAL (
-       SELECT count(*) AS n, coalesce(sum(u.given_cents), 0) AS cents
-         FROM app.orders o JOIN app.promotion_uses u
-              ON u.store_id = o.store_id AND u.order_id = o.id
-        WHERE o.store_id = app.store_id() AND o.cart_id = :cart_id
-          AND o.status = 'pending_payment' AND u.promotion_id = c.id
-          AND u.released_at IS NULL AND NOT u.is_over) own
-    WHERE c.store_id = app.store_id() AND c.kind = 'coupon' AND c.removed_at IS NULL
-      AND c.code = f.coupon_code),
   'has_codes', EXISTS (SELECT 1 FROM app.promotions WHERE store_id = app.store_id()
        AND kind = 'coupon' AND is_active AND removed_at IS NULL),
   'shopper', (SELECT jsonb_build_object('id', id, 'phone', encode(phone_sealed, 'base64'),
-       'name', name, 'last_area', last_area, 'last_landmark', last_landmark) FROM shopper),
+       'lookup', encode(phone_lookup, 'base64'), 'name', name, 'last_area', last_area,
+       'last_landmark', last_landmark) FROM shopper),
   'place', (SELECT jsonb_build_object('area', a.area, 'fee_cents', a.fee_cents,
        'minimum_order_cents', a.minimum_order_cents, 'free_from_cents', a.free_from_cents,
        'minutes', a.minutes) FROM app.delivery_areas a
@@ -219,11 +197,44 @@ _PAGE = f""",
 """  # noqa: S608 - put together from our own text
 _FROM = ") FROM facts f"
 
+# Asked only for a cart with a code. What the cart's own unpaid order took of it counts as free,
+# because it is given back when that order is replaced.
+_COUPON = text(
+    """
+SELECT to_jsonb(c) || jsonb_build_object(
+       'used', c.used - own.n, 'given_cents', c.given_cents - own.cents,
+       'phone_uses', (SELECT count(*) FROM app.promotion_uses u
+            JOIN app.orders o ON o.store_id = u.store_id AND o.id = u.order_id
+           WHERE u.store_id = app.store_id() AND u.promotion_id = c.id
+             AND u.phone_lookup = CAST(:phone AS bytea) AND u.released_at IS NULL
+             AND (o.cart_id IS DISTINCT FROM :cart_id OR o.status <> 'pending_payment')),
+       'orders_before', (SELECT count(*) FROM app.orders o
+            JOIN app.customers b ON b.store_id = o.store_id AND b.id = o.customer_id
+           WHERE c.is_first_order AND o.store_id = app.store_id()
+             AND b.phone_lookup = CAST(:phone AS bytea) AND o.status <> 'cancelled'
+             AND (o.cart_id IS DISTINCT FROM :cart_id OR o.status <> 'pending_payment')))
+  FROM app.promotions c
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS n, coalesce(sum(u.given_cents), 0) AS cents
+         FROM app.orders o
+         JOIN app.promotion_uses u ON u.store_id = o.store_id AND u.order_id = o.id
+        WHERE o.store_id = app.store_id() AND o.cart_id = :cart_id
+          AND o.status = 'pending_payment' AND u.promotion_id = c.id
+          AND u.released_at IS NULL AND NOT u.is_over) own
+ WHERE c.store_id = app.store_id() AND c.kind = 'coupon' AND c.removed_at IS NULL
+   AND c.code = :code
+"""
+)
+
 # What each of the three looks at beyond the lines: pictures; the fee told, and the page's lists;
 # the fee told alone.
 _CART: TextClause = text(_HEAD.format(picture=_PICTURE) + _FROM)
 _CHECKOUT: TextClause = text(_HEAD.format(picture="NULL") + _QUOTES + _PAGE + _FROM)
-_ORDER: TextClause = text(_HEAD.format(picture="NULL") + _QUOTES + _FROM)
+_STANDING = """,
+  'has_standing', EXISTS (SELECT 1 FROM app.orders WHERE store_id = app.store_id()
+                           AND cart_id = :cart_id AND status = 'pending_payment')
+"""
+_ORDER: TextClause = text(_HEAD.format(picture="NULL") + _QUOTES + _STANDING + _FROM)
 
 
 def cart_basket(
@@ -281,18 +292,23 @@ def _read(
     if cart_id is None:
         return None
     session.flush()  # what was changed in this transaction counts
-    row: dict[str, Any] = session.execute(
-        statement,
-        {
-            "cart_id": cart_id,
-            "token": token_hash(token) if token else None,
-            "area": area or None,
-            "code": clean_code(code) if code else None,
-            "phone": phone_lookup,
-        },
-    ).scalar_one()
+    asked: dict[str, Any] = {
+        "cart_id": cart_id,
+        "token": token_hash(token) if token else None,
+        "area": area or None,
+        # What has no letter or digit is no code of anybody's, and still one that was tried.
+        "code": (clean_code(code) or "?") if code else None,
+    }
+    row: dict[str, Any] = session.execute(statement, asked).scalar_one()
     if row["cart"] is None:
         return None
+    coupon = None
+    if row["coupon_code"]:
+        if phone_lookup is None and row["shopper"]:
+            phone_lookup = b64decode(row["shopper"]["lookup"])
+        coupon = session.execute(
+            _COUPON, {"cart_id": cart_id, "phone": phone_lookup, "code": row["coupon_code"]}
+        ).scalar_one_or_none()
     return Basket(
         id=cart_id,
         store_id=bound_store(),
@@ -300,7 +316,7 @@ def _read(
         lines=[_line(line) for line in row["lines"] or ()],
         rules=[rule_from(rule) for rule in row["rules"] or ()],
         typed_code=row["coupon_code"] or "",
-        coupon=coupon_from(row["coupon"]) if row["coupon"] else None,
+        coupon=coupon_from(coupon) if coupon else None,
         has_codes=row["has_codes"],
         shopper=_shopper(row["shopper"]) if row["shopper"] else None,
         area=row["area"],
@@ -310,6 +326,7 @@ def _read(
         areas=_areas(row.get("areas") or ()),
         trust=Trust.from_json(row["trust"]) if row.get("trust") else None,
         is_test_shop=not row.get("is_live", True),
+        has_standing=row.get("has_standing", False),
     )
 
 

@@ -90,7 +90,11 @@ def find_track_record(session: Session, now: datetime) -> TrackRecord:
     """What the orders of the 90 days before ``now`` (UTC) come to."""
     row = session.execute(
         _RECORD,
-        {"now": now, "since": now - timedelta(days=RECORD_DAYS), "questions": list(QUESTIONS)},
+        {
+            "now": now,
+            "since": now - timedelta(days=RECORD_DAYS),
+            "questions": list(QUESTIONS),
+        },
     ).one()
     return TrackRecord(
         sold=row.sold,

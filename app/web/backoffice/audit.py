@@ -43,6 +43,7 @@ def show() -> ResponseReturnValue:
         "backoffice/audit.html",
         entries=entries,
         words=audit_words,
+        who=actor_words,
         breaks=breaks,
         subject=subject,
         per_page=PER_PAGE,
@@ -50,7 +51,7 @@ def show() -> ResponseReturnValue:
 
 
 # What was done, with the values that the entry can fill in.
-_SENTENCES = {
+SENTENCES = {
     "price.changed": _("%(name)s: price %(money)s"),
     "stock.counted": _("%(name)s: stock %(numbers)s"),
     "fee.changed": _("%(area)s: delivery fee %(money)s"),
@@ -108,13 +109,67 @@ _SENTENCES = {
     "group.member_added": _("A phone added to the group %(name)s"),
     "group.member_removed": _("A phone taken out of its group"),
     "catalogue.imported": _("Products brought in from a file"),
+    "catalogue.import_taken_back": _("An import taken back"),
+    "order.placed": _("An order placed"),
+    "order.accepted": _("An order accepted, to be paid on delivery"),
+    "order.note": _("A note written on %(code)s"),
+    "order.returned": _("%(code)s came back to the shop"),
+    "order.closed": _("%(code)s closed"),
+    "review.dismissed": _("A question about money closed"),
+    "nudge.applied": _("%(area)s: a suggestion followed"),
+    "nudge.undone": _("%(area)s: a suggestion taken back"),
+    "kind.applied": _("A ready set of categories added"),
+    "product.added": _("%(name)s added"),
+    "product.changed": _("A product changed"),
+    "product.taken_back": _("A product put back as it was"),
+    "product_cell.changed": _("A product changed in the list"),
+    "product_cell.taken_back": _("A product put back as it was"),
+    "variant.changed": _("A price or a number in stock changed"),
+    "variant.taken_back": _("A price or a number in stock put back"),
+    "goods.changed": _("Many products changed"),
+    "goods.taken_back": _("Many products put back as they were"),
+    "stock.changed": _("A shelf counted"),
+    "stock.taken_back": _("A count taken back"),
+    "product.archived": _("%(name)s put away"),
+    "stock.moved": _("Stock moved"),
+    "store.created": _("The shop was opened"),
+    "store.renamed": _("The shop's name changed"),
+    "store.logo": _("The shop's logo changed"),
+    "store.exported": _("Everything of the shop was exported"),
+    "areas.set": _("Areas and fees set when the shop opened"),
+    "till.wished": _("A till or paybill noted"),
+    "payment_settings.saved": _("M-Pesa keys saved"),
+    "payment_settings.changed": _("M-Pesa keys changed"),
+    "payout_number.added": _("A payout number added"),
+    "payout_number.removed": _("A payout number removed"),
+    "passkey.added": _("A fingerprint or face added"),
+    "passkey.removed": _("A fingerprint or face removed"),
+    "pin.set": _("An action PIN set"),
+    "pin.reset": _("An action PIN reset"),
+    "person.locked": _("Somebody was locked after wrong tries"),
+    "person.unlocked": _("Somebody was unlocked by a code"),
+    "person.signed_in": _("Somebody signed in"),
+    "team.invited": _("Somebody invited"),
+    "team.invited_again": _("An invitation sent again"),
+    "team.invitation_withdrawn": _("An invitation withdrawn"),
+    "team.joined": _("Somebody joined the team"),
+    "team.role": _("A role changed"),
+    "team.removed": _("Somebody taken out of the team"),
+    "team.brought_back": _("Somebody brought back to the team"),
+    "team.device_signed_out": _("A device signed out"),
+}
+_BY_ITSELF = {
+    "shopper": _("a shopper"),
+    "mpesa": "M-Pesa",
+    "system": "Dukani",
+    "owner": _("an owner"),
 }
 
 
 def audit_words(entry: AuditEntry) -> str:
     """One entry as a sentence: ``KT-1042 packed``, ``Watch: price KES 2,500 → KES 2,300``."""
     d: dict[str, Any] = entry.detail
-    known = _SENTENCES.get(entry.action)
+    known = SENTENCES.get(entry.action)
     if known is None:
         return entry.action.replace(".", ": ").replace("_", " ").capitalize()
     return str(known) % {
@@ -127,6 +182,11 @@ def audit_words(entry: AuditEntry) -> str:
         "money": f"{format_kes(_cents(d, 'before'))} → {format_kes(_cents(d, 'after'))}",
         "numbers": f"{d.get('before')} → {d.get('after')}",
     }
+
+
+def actor_words(entry: AuditEntry) -> str:
+    """Who did it: a person's name, a shopper, M-Pesa, or Dukani by itself."""
+    return str(_BY_ITSELF.get(entry.actor.partition(":")[0], entry.actor))
 
 
 def _cents(d: dict[str, Any], name: str) -> int:

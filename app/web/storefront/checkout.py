@@ -197,7 +197,8 @@ def _basket(
 ) -> Basket | None:
     """The cart, read for the area that was typed or chosen. ``is_change``: for another phone."""
     if typed is not None:
-        area = None if typed.is_pickup else area_slug(db.session(), typed.area)
+        # An area that nobody knows stays itself, so that the page says it is not served.
+        area = None if typed.is_pickup else area_slug(db.session(), typed.area) or typed.area
     else:
         chosen = chosen_area()
         area = chosen.slug if chosen else None

@@ -29,6 +29,7 @@ from app.domain.seo.structured import (
     graph,
     list_data,
     plain_text,
+    price,
     product_data,
     store_data,
 )
@@ -72,12 +73,12 @@ class Head:
 
 def home_head(page: HomePage) -> Head:
     url = store_url(page.host)
-    shelves = ", ".join(shelf.name for shelf in page.shelves[:2])
-    place = _("delivered in Nairobi")
     return Head(
-        title=title_of(g.store.name, _("%(goods)s, %(place)s", goods=shelves, place=place))
-        if shelves and len(g.store.name) + len(shelves) + len(place) <= 55
-        else title_of(g.store.name, place),
+        title=title_of(
+            g.store.name,
+            ", ".join(shelf.name for shelf in page.shelves[:2]),
+            _("delivered in Nairobi"),
+        ),
         description=description_of(
             ngettext(
                 "%(n)s product at %(store)s.",
@@ -85,7 +86,7 @@ def home_head(page: HomePage) -> Head:
                 page.product_count,
                 store=g.store.name,
             ),
-            _delivery_from(page.areas[0].fee_cents if page.areas else None),
+            _sentence(_delivery_from(page.areas[0].fee_cents if page.areas else None)),
             _("Pay with M-Pesa."),
             _("Visit us at %(place)s.", place=g.store.place) if g.store.place else "",
         ),
@@ -108,7 +109,7 @@ def home_card(page: HomePage) -> ShareCard:
         g.store,
         title=g.store.place or _("Order on the web, pay with M-Pesa"),
         figure=ngettext("%(n)s product", "%(n)s products", page.product_count),
-        line=_delivery_from(page.areas[0].fee_cents if page.areas else None).rstrip("."),
+        line=_delivery_from(page.areas[0].fee_cents if page.areas else None),
         pictures=[card.picture for card in page.selling if card.picture][:4],
     )
 
@@ -130,7 +131,7 @@ def product_head(page: ProductPage) -> Head:
             _("In stock at %(store)s.", store=g.store.name)
             if is_available
             else _("Sold out at %(store)s for now.", store=g.store.name),
-            _delivery_from(page.cheapest_fee_cents),
+            _sentence(_delivery_from(page.cheapest_fee_cents)),
             _("Pay with M-Pesa."),
             ngettext("%(n)s-month warranty.", "%(n)s-month warranty.", page.warranty_months)
             if page.warranty_months
@@ -147,7 +148,7 @@ def product_head(page: ProductPage) -> Head:
             ),
             breadcrumb_data([*steps, (page.name, url)]),
         ),
-        price=f"{min(prices) // 100}.{min(prices) % 100:02d}",
+        price=price(min(prices)),
         is_available=is_available,
         social_title=page.name,
     )
@@ -158,7 +159,7 @@ def product_card(page: ProductPage) -> ShareCard:
         g.store,
         title=page.name,
         figure=_price(page),
-        line=_delivery_from(page.cheapest_fee_cents).rstrip("."),
+        line=_delivery_from(page.cheapest_fee_cents),
         pictures=page.pictures[:1],
     )
 
@@ -361,8 +362,14 @@ def _delivery_from(fee_cents: int | None) -> str:
     if fee_cents is None:
         return ""
     return (
-        _("Delivery from %(fee)s.", fee=format_kes(fee_cents)) if fee_cents else _("Free delivery.")
+        _("Delivery from %(fee)s", fee=format_kes(fee_cents))
+        if fee_cents
+        else _("Free delivery in some areas")
     )
+
+
+def _sentence(words: str) -> str:
+    return f"{words}." if words else ""
 
 
 def _in_stock(count: int, lowest_cents: int) -> str:

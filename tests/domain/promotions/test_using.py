@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.clock import utcnow
 from app.db.tenancy import bound_store, inside_store
+from app.domain.catalog.editing import change_price
 from app.domain.checkout.actions import place_order, release_hold
 from app.domain.delivery.actions import serve_area
-from app.domain.errors import AmountNotPayable
+from app.domain.errors import AmountNotPayable, FieldProblem
 from app.domain.orders.actions import cancel_order
 from app.domain.orders.models import Order
 from app.domain.payments.beginning import retry_payment
@@ -219,3 +220,11 @@ def test_a_free_order_is_refused_in_words(session: Session) -> None:
         place_order(
             session, session.get_one(Store, bound_store()), cart.id, fill_form(), key=new_token()
         )
+
+
+def test_a_price_is_not_typed_below_the_lowest(session: Session) -> None:
+    variant = make_variant(session, price_cents=450_00)
+    variant.floor_cents = 400_00
+    with pytest.raises(FieldProblem, match="Its lowest price is"):
+        change_price(session, variant, price_cents=399_00, actor="Wanjiku")
+    assert change_price(session, variant, price_cents=400_00, actor="Wanjiku")

@@ -149,7 +149,8 @@ def test_nothing_found_says_so_and_offers_a_way_on(client: Shopper, session: Ses
 
 
 @pytest.mark.parametrize(
-    "query", ["max=-1", "max=٣", "sort=drop", "show=99999999999999", "stock=x", "option-0=%F0"]
+    "query",
+    ["max=-1", "max=٣", "sort=drop", "page=0", "page=٣", "after=%F0", "stock=x", "option-0=%F0"],
 )
 def test_odd_addresses_are_pages(client: Shopper, session: Session, query: str) -> None:
     product = fill_shop(session)

@@ -30,12 +30,14 @@ EVIL = 'Clock </script><script>alert(1)</script><!-- "><img src=x>'
 @pytest.fixture
 def stocked(session: Session, store: Store, settings: Settings) -> Session:
     """A described watch with a photo, three more, delivered to Kilimani; a page of the shop's own."""
+    photo = store_picture(
+        Image.new("RGB", (700, 700), "teal"), media_dir=settings.media_dir, formats=("webp",)
+    )
     ours = session.get_one(Store, store.id)
     ours.place, ours.phone = "Shop 14, Luthuli Avenue", "+254722000111"
     ours.opening_hours = {"mon": ["08:00", "19:00"], "sat": ["09:00", "17:00"]}
     ours.holidays = [{"on": f"{utcnow() + timedelta(days=20):%Y-%m-%d}", "name": "A holiday"}]
     watches = add_category(session, "watches")
-    photo = store_picture(Image.new("RGB", (700, 700), "teal"), media_dir=settings.media_dir)
     make_product(
         session,
         name="Sport watch",

@@ -135,6 +135,8 @@ def test_a_code_of_another_store_is_as_unknown_as_any(
     neighbour.post("/cart/lines", data={"sku": "TEA"})
     theirs_page = neighbour.get("/cart").text
     assert "Have a promotion code?" not in theirs_page
+    odd = neighbour.post("/cart/code", data={"code": "!?"}, headers=HTMX)
+    assert (odd.status_code, "We do not know this code." in odd.text) == (422, True)
     known = neighbour.post("/cart/code", data={"code": "KARIBU"}, headers=HTMX)
     made_up = neighbour.post("/cart/code", data={"code": "NOSUCH"}, headers=HTMX)
     assert "We do not know this code." in known.text

@@ -5,8 +5,8 @@ Additive; the new columns have defaults, so that no row is rewritten.
 
 from alembic import op
 
-revision = "0027_customers"
-down_revision = "0025_push"
+revision = "0025_customers"
+down_revision = "0024_push"
 
 UP = """
 -- Numbers a customer may pay with. Taking one away deletes the row.

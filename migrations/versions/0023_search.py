@@ -13,8 +13,8 @@ import re
 
 from alembic import op
 
-revision = "0021_search"
-down_revision = "0024_promotions"
+revision = "0023_search"
+down_revision = "0022_promotions"
 
 WORDS = r"""
 CREATE TEXT SEARCH CONFIGURATION app.shop_search (COPY = pg_catalog.simple);
@@ -27,6 +27,10 @@ CREATE FUNCTION app.plain_words(t text) RETURNS text LANGUAGE sql IMMUTABLE PARA
   SELECT btrim(regexp_replace(lower(public.unaccent('public.unaccent'::regdictionary, t)),
     '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u2190-\u2bff\u3000-\u303f\ufe00-\ufe0f\ufeff\uff00-\uff0f]+',
     ' ', 'g')) $$;
+
+-- The words of a shelf's name.
+CREATE FUNCTION app.shelf_words(name text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT to_tsvector('app.shop_search', translate(name, '/-_.,&+''', '        ')) $$;
 
 -- How a word sounds, roughly: microphone and mikrofone, disck and disk are the same.
 CREATE FUNCTION app.sound(w text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -136,14 +140,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON app.shop_words TO dukani_app;
 
 -- In which orders a variant was, the newest first: what people bought along with it. It may be
 -- there already, and stays when this goes.
-CREATE INDEX IF NOT EXISTS order_lines_variant ON app.order_lines (store_id, variant_id, order_id DESC);
 """
 
 KEEPING = """
--- Make the cards of these products anew. Their rows are locked first, in key order, and read in a
+-- Make the cards of these products anew, by index whatever the planner knows of young tables. Their rows are locked first, in key order, and read in a
 -- statement of their own: who waited for another's change then sees it.
 CREATE FUNCTION app.refresh_cards(stores bigint[], products uuid[]) RETURNS void LANGUAGE plpgsql
-  SET search_path = app, public, pg_temp AS $$
+  SET search_path = app, public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   IF stores IS NULL THEN RETURN; END IF;
   PERFORM 1 FROM app.product_cards c JOIN unnest(stores, products) w(s, p)
@@ -203,7 +206,9 @@ BEGIN
           excluded.traits, excluded.words);
 END $$;
 
-CREATE FUNCTION app.on_products() RETURNS trigger LANGUAGE plpgsql SET search_path = app, public, pg_temp AS $$
+-- Old and new rows are as many as a bulk change has: never each with each.
+CREATE FUNCTION app.on_products() RETURNS trigger LANGUAGE plpgsql
+  SET search_path = app, public, pg_temp SET enable_nestloop = off AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     PERFORM app.refresh_cards(array_agg(store_id), array_agg(id)) FROM new_rows;
@@ -224,7 +229,8 @@ CREATE TRIGGER keep_cards_u AFTER UPDATE ON app.products REFERENCING OLD TABLE A
   FOR EACH STATEMENT EXECUTE FUNCTION app.on_products();
 
 -- A sale of one of many changes nothing that a card says.
-CREATE FUNCTION app.on_variants() RETURNS trigger LANGUAGE plpgsql SET search_path = app, public, pg_temp AS $$
+CREATE FUNCTION app.on_variants() RETURNS trigger LANGUAGE plpgsql
+  SET search_path = app, public, pg_temp SET enable_nestloop = off AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     PERFORM app.refresh_cards(array_agg(store_id), array_agg(product_id)) FROM new_rows;
@@ -283,7 +289,7 @@ CREATE FUNCTION app.is_shop_word(w text) RETURNS boolean LANGUAGE sql IMMUTABLE 
 
 -- Replace the rows of a store by their sums, if nobody else is at it. Nobody ever waits here.
 CREATE FUNCTION app.fold_counts(store bigint, waiting integer) RETURNS void LANGUAGE plpgsql
-  SET search_path = app, public, pg_temp AS $$
+  SET search_path = app, public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   IF (SELECT count(*) < waiting FROM (SELECT 1 FROM app.shelf_counts
         WHERE store_id = store AND NOT is_sum LIMIT waiting) x)
@@ -303,7 +309,8 @@ BEGIN
    GROUP BY 2, 3, 4 HAVING sum(n) <> 0;
 END $$;
 
-CREATE FUNCTION app.on_product_cards() RETURNS trigger LANGUAGE plpgsql SET search_path = app, public, pg_temp AS $$
+CREATE FUNCTION app.on_product_cards() RETURNS trigger LANGUAGE plpgsql
+  SET search_path = app, public, pg_temp SET enable_seqscan = off AS $$
 DECLARE stores bigint[];
 BEGIN
   IF TG_OP = 'INSERT' THEN
@@ -339,9 +346,9 @@ BEGIN
              WHERE w.store_id = c.store_id AND w.word = l.lexeme LIMIT 1) IS NULL;
   ELSIF TG_OP = 'UPDATE' THEN
     INSERT INTO app.shop_words (store_id, word)
-    SELECT DISTINCT c.store_id, l.lexeme FROM new_rows c
-      JOIN old_rows o ON o.store_id = c.store_id AND o.product_id = c.product_id AND o.words <> c.words,
-      unnest(ts_filter(c.words, '{a,b}')) l
+    SELECT DISTINCT c.store_id, l.lexeme
+      FROM (SELECT store_id, words FROM new_rows EXCEPT SELECT store_id, words FROM old_rows) c,
+           unnest(ts_filter(c.words, '{a,b}')) l
      WHERE app.is_shop_word(l.lexeme)
        AND (SELECT 1 FROM app.shop_words w
              WHERE w.store_id = c.store_id AND w.word = l.lexeme LIMIT 1) IS NULL;
@@ -358,7 +365,7 @@ CREATE TRIGGER keep_counts_d AFTER DELETE ON app.product_cards REFERENCING OLD T
 
 -- Everything of one store worked out anew, as if it had just been written. Returns how many cards.
 CREATE FUNCTION app.rebuild_cards(store bigint) RETURNS bigint LANGUAGE plpgsql
-  SET search_path = app, public, pg_temp AS $$
+  SET search_path = app, public, pg_temp SET enable_seqscan = off AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(71021, hashint8(store));
   PERFORM app.refresh_cards(array_agg(p.store_id ORDER BY p.id), array_agg(p.id ORDER BY p.id))
@@ -383,22 +390,28 @@ CREATE POLICY search ON app.product_cards FOR SELECT TO dukani_search USING (tru
 CREATE POLICY search ON app.shop_words FOR SELECT TO dukani_search USING (true);
 CREATE POLICY search ON app.categories FOR SELECT TO dukani_search USING (true);
 
--- The words of this shop nearest to one that it does not have, the nearest first. Letters in
--- another order (skuari, sukari) are nearer than their trigrams say.
+-- The words of this shop nearest to one that it does not have, the nearest first. The same letters
+-- in another order (skuari, sukari) are nearer than their trigrams say.
 CREATE FUNCTION app.near_words(typed text) RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER
   SET search_path = app, pg_temp SET pg_trgm.similarity_threshold = 0.25 AS $$
   WITH near AS (
-    SELECT w.word, public.similarity(w.sound, app.sound(typed)) AS alike FROM app.shop_words w
-     WHERE w.store_id = app.store_id() AND w.sound OPERATOR(public.%) app.sound(typed) AND w.word <> typed
-     ORDER BY 2 DESC, 1 LIMIT 24),
+    (SELECT w.word, public.similarity(w.sound, app.sound(typed)) AS alike FROM app.shop_words w
+      WHERE w.store_id = app.store_id() AND w.sound OPERATOR(public.%) app.sound(typed) AND w.word <> typed
+      ORDER BY 2 DESC, 1 LIMIT 24)
+    UNION ALL
+    -- Two letters in the wrong order share few trigrams with the word: each such slip put right.
+    SELECT w.word, 0.6 FROM app.shop_words w
+     WHERE w.store_id = app.store_id() AND w.word = ANY(ARRAY(
+       SELECT left(typed, i - 1) || substr(typed, i + 1, 1) || substr(typed, i, 1) || substr(typed, i + 2)
+         FROM generate_series(1, least(length(typed), 16) - 1) AS i)) AND w.word <> typed),
   told AS (
-    SELECT DISTINCT word, alike - 0.04 * abs(length(word) - length(typed))
+    SELECT word, max(alike) - 0.04 * abs(length(word) - length(typed))
              + CASE WHEN left(word, 1) = left(typed, 1) THEN 0.08 ELSE 0 END
              + CASE WHEN right(word, 1) = right(typed, 1) THEN 0.03 ELSE 0 END
              + CASE WHEN (SELECT string_agg(c, '' ORDER BY c) FROM regexp_split_to_table(word, '') c)
                        = (SELECT string_agg(c, '' ORDER BY c) FROM regexp_split_to_table(typed, '') c)
                     THEN 0.5 ELSE 0 END AS nearness
-      FROM near)
+      FROM near GROUP BY word)
   SELECT word FROM told
    WHERE nearness > 0.25 AND nearness >= (SELECT max(nearness) FROM told) - 0.1
    ORDER BY nearness DESC, word LIMIT 5 $$;
@@ -407,14 +420,15 @@ CREATE FUNCTION app.near_words(typed text) RETURNS SETOF text LANGUAGE sql STABL
 -- For each word as typed there is a query of all its meanings: anywhere (plain), in the words that
 -- say what a thing is (heads), in its whole name (names). A shelf's name counts for all on it.
 -- ``typed`` is the word itself where it may be a slip, else NULL. ``said`` tells what was taken
--- for it. More than a thousand are not counted: then lists are walked in the order of their index.
+-- for it. More than 500 are not counted: then lists are walked in the order of their index.
 CREATE FUNCTION app.search_products(plain text[], heads text[], names text[], typed text[],
     together text, sort text, least_cents bigint, most_cents bigint, only_in_stock boolean,
     page_size integer, skip integer)
-  RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER SET search_path = app, pg_temp AS $$
+  RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER
+  SET search_path = app, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
-  most CONSTANT integer := 1000;
-  best_of CONSTANT integer := 240;
+  most CONSTANT integer := 500;
+  best_of CONSTANT integer := 120;
   s bigint := app.store_id();
   n integer := cardinality(plain);
   p tsquery[] := plain::tsquery[];
@@ -430,7 +444,7 @@ DECLARE
   ids jsonb;
 BEGIN
   WITH shelf_words AS MATERIALIZED (
-    SELECT k.id, to_tsvector('app.shop_search', plain_words(concat_ws(' ', k.name, t.name))) AS words
+    SELECT k.id, shelf_words(k.name || ' ' || coalesce(t.name, '')) AS words
       FROM app.categories k
       LEFT JOIN app.categories t ON t.store_id = k.store_id AND t.id = k.parent_id
      WHERE k.store_id = s)
@@ -600,7 +614,7 @@ DROP TRIGGER keep_cards_d ON app.product_images;
 DROP TABLE app.shop_words, app.shelf_counts, app.product_cards;
 DROP FUNCTION app.on_products(), app.on_variants(), app.on_product_images(), app.on_product_cards(),
   app.rebuild_cards(bigint), app.fold_counts(bigint, integer), app.refresh_cards(bigint[], uuid[]),
-  app.marks_of(bigint, boolean, text[]), app.is_shop_word(text), app.sound(text), app.card_words(text, text, text, text, text, uuid),
+  app.marks_of(bigint, boolean, text[]), app.is_shop_word(text), app.sound(text), app.shelf_words(text), app.card_words(text, text, text, text, text, uuid),
   app.trait(text, text), app.trait_key(text), app.price_step(bigint), app.price_steps(), app.plain_words(text);
 DROP TEXT SEARCH CONFIGURATION app.shop_search;
 """

@@ -5,8 +5,8 @@ Additive; the new columns have defaults, so that no row is rewritten.
 
 from alembic import op
 
-revision = "0024_promotions"
-down_revision = "0023_found"
+revision = "0022_promotions"
+down_revision = "0021_found"
 
 UP = """
 CREATE TABLE app.customer_groups(

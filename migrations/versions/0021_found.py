@@ -6,7 +6,7 @@ other words, sold out or back. It is empty where nothing changed since before th
 
 from alembic import op
 
-revision = "0023_found"
+revision = "0021_found"
 down_revision = "0020_page_cache"
 
 UP = """

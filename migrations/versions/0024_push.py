@@ -6,8 +6,8 @@ of the waiting line. The running version makes reservations for orders alone, so
 
 from alembic import op
 
-revision = "0025_push"
-down_revision = "0021_search"
+revision = "0024_push"
+down_revision = "0023_search"
 
 UP = """
 -- One row per browser and what it is told about: an order, a thing that is sold out, or a desk's work.
