@@ -37,6 +37,8 @@ from flask import Flask, g
 from werkzeug.routing import Rule
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
+from app.domain.promotions.actions import EFFECTS
+from app.web.installed import ICON_SIZES
 from bench.fuzz_shop import Aim, nobody, open_aim, refill, sign, token_in
 
 ROLES = ("visitor", "shopper", "owner")
@@ -376,6 +378,10 @@ class Maker:
             return aim.slug
         if name in ("width", "part"):
             return self.rng.choice(("320", "640", "1", "0", "9999999999999"))
+        if name == "size":
+            return self.rng.choice([str(size) for size in ICON_SIZES])
+        if name == "kind":
+            return self.rng.choice(sorted(EFFECTS))
         key = name
         if name == "token":
             key = next(
@@ -521,7 +527,10 @@ POOLS = {
 }
 MADE = ("phone", "key", "pending", "next", "back", "about")
 UNKNOWN = ("1", "yes", "tea")
-TOKENS = (("/o/", "token"), ("/hooks/", "hook"), ("/join/", "join"), ("/sign-in/link/", "link"))
+TOKENS = (
+    *(("/o/", "token"), ("/hooks/", "hook"), ("/join/", "join"), ("/sign-in/link/", "link")),
+    ("/back/", "offer"),
+)
 SLUGS = (("/c/", "category"), ("/pages/", "page"))
 SIGNS_OUT = {"signing_in.sign_out", "devices.sign_out_all"}
 # Fields whose good values are a choice.

@@ -27,7 +27,8 @@ from app.domain.catalog.actions import NewProduct, NewVariant, add_category, add
 from app.domain.catalog.editing import get_variant_to_edit, set_stock
 from app.domain.catalog.exporting.records import Export
 from app.domain.catalog.exporting.running import make_export
-from app.domain.catalog.models import Variant
+from app.domain.catalog.models import StockOffer, Variant
+from app.domain.catalog.waiting import ask_to_be_told
 from app.domain.checkout.actions import place_order
 from app.domain.customers.actions import find_or_add_customer, start_shopper_session
 from app.domain.customers.models import SavedNumber
@@ -47,6 +48,9 @@ from app.domain.payments.models import ReviewItem
 from app.domain.payments.reviews import open_review
 from app.domain.people.invitations import invite, link_of
 from app.domain.people.sessions import devices_of, start_session
+from app.domain.promotions.actions import add_group, add_member, save_promotion
+from app.domain.promotions.models import GroupMember
+from app.domain.restock.actions import offer_to_waiting
 from app.domain.stores.actions import add_membership, add_person, create_store
 from app.domain.stores.models import Store
 from app.ids import new_token, token_hash
@@ -143,6 +147,10 @@ def _stock_up(app: Flask, aim: Aim) -> None:
             values["photo_id"].append(str(photo.id))
         values["sku"] += [variant.sku for variant in product.variants]
         values["variant_id"] += [str(variant.id) for variant in product.variants]
+    own = NewVariant(sku=f"OWN-{aim.slug}", price_cents=300_00, stock=5)
+    values["own"].append(
+        add_product(session, NewProduct(name=f"Basket of {aim.slug}", variants=[own])).slug
+    )
     values["area"] += AREAS
     values["terms_id"] += [str(row.id) for row in session.scalars(select(DeliveryArea))]
     values["rider_id"] += [
@@ -221,6 +229,8 @@ def refill(app: Flask, aim: Aim) -> None:
         others = [rows[0].customer_id, find_or_add_customer(session, phone=phone()).id]
         values["customer_id"], values["other_id"] = [str(customer.id)], [str(i) for i in others]
         values["number_id"] = [str(number.id) for number in session.scalars(select(SavedNumber))]
+        _keep_for_waiting(aim, variants[0])
+        _promote(aim, variants[0])
         _advise(aim)
         _export(aim)
         session.commit()
@@ -230,6 +240,33 @@ def refill(app: Flask, aim: Aim) -> None:
     aim.owner = start_session(aim.owner_id, "fuzz")
     _send_file(app, aim)
     aim.values = defaultdict(list, {name: found[-40:] for name, found in values.items()})
+
+
+def _keep_for_waiting(aim: Aim, variant: Variant) -> None:
+    """One unit kept for somebody who waited, behind a link that we know."""
+    session = db.session()
+    address = f"127.9.{secrets.randbelow(250)}.{secrets.randbelow(250)}"
+    ask_to_be_told(session, variant, phone(), language="en", address=address)
+    offer_to_waiting(session, variant.id)
+    newest = select(StockOffer).order_by(StockOffer.created_at.desc(), StockOffer.id.desc())
+    offer = session.scalars(newest.limit(1)).one()
+    token = new_token()
+    offer.token_hash = token_hash(token)
+    aim.values["offer"].append(token)
+
+
+def _promote(aim: Aim, variant: Variant) -> None:
+    """A code nobody has, and a group with one phone in it."""
+    session, values = db.session(), aim.values
+    percent = {"kind": "coupon", "effect": "percent", "percent": 5, "name": "A code of ours"}
+    code = {"code": f"F{secrets.token_hex(4).upper()}", "variants": [variant.id]}
+    saved = save_promotion(session, None, percent | code, actor="fuzz")
+    values["promotion_id"].append(str(saved.promotion.id))
+    group = add_group(session, f"Resellers {secrets.token_hex(4)}", actor="fuzz")
+    add_member(session, group, phone(), actor="fuzz")
+    member = select(GroupMember.id).where(GroupMember.group_id == group.id)
+    values["group_id"].append(str(group.id))
+    values["member_id"].append(str(session.scalars(member).one()))
 
 
 def _staff_up(aim: Aim) -> None:

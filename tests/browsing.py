@@ -11,7 +11,7 @@ import psycopg
 from playwright.sync_api import BrowserContext, Page, expect
 from psycopg.rows import dict_row
 
-from tests.world import Purchase, Shop, Shopper, World
+from tests.world import Purchase, Shop, Shopper, World, wait_for
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 PHONE_SCREEN = {"width": 360, "height": 740}
@@ -116,9 +116,10 @@ def read_panel(page: Page) -> Seen:
 
 @dataclass(frozen=True)
 class Truth:
-    """An order and its newest attempt as the database had them at one moment."""
+    """An order and its newest attempt as the database had them, at a moment between two."""
 
-    at: float
+    asked: float
+    told: float
     order: dict[str, Any]
     attempt: dict[str, Any]
     open_attempts: int
@@ -143,9 +144,10 @@ class Historian:
         self._thread.join(timeout=5)
 
     def watch(self, order_id: Any) -> None:
-        """Begin with one more order."""
+        """Begin with one more order; returns when it was read once."""
         self.history[order_id] = []
         self.orders.append(order_id)
+        wait_for("the first reading", lambda: bool(self.history[order_id]))
 
     def _write(self) -> None:
         with psycopg.connect(self.url, autocommit=True, row_factory=dict_row) as connection:
@@ -155,18 +157,21 @@ class Historian:
                 after = time.time()
                 for row in rows:
                     order = row["order_row"]
-                    found = Truth((before + after) / 2, order, row["attempt_row"], row["n_open"])
+                    found = Truth(before, after, order, row["attempt_row"], row["n_open"])
                     self.history[row["id"]].append(found)
 
     def has_seen(self, order_id: Any, moment: float) -> bool:
-        """Whether the order was read after this moment."""
-        return any(truth.at > moment for truth in self.history[order_id][-1:])
+        """Whether the order was read after this moment, all of it."""
+        return any(truth.asked > moment for truth in self.history[order_id][-1:])
 
     def during(self, order_id: Any, begin: float, end: float) -> list[Truth]:
-        """Everything that was true between two moments, and just before the first."""
+        """Everything that may have been true between two moments, and what was just before the first.
+
+        On a busy machine a reading takes a while; what it found was true at some moment of it.
+        """
         seen = self.history[order_id][:]
-        earlier = [truth for truth in seen if truth.at < begin][-1:]
-        return earlier + [truth for truth in seen if begin <= truth.at <= end]
+        earlier = [truth for truth in seen if truth.told < begin][-1:]
+        return earlier + [truth for truth in seen if truth.told >= begin and truth.asked <= end]
 
 
 _TRUTH = """

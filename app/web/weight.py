@@ -24,7 +24,7 @@ PLACE = "dukani.weighing"  # in the request's own environment
 # way costs a tenth of that, and comes out longer by a factor that hardly moves between pages.
 SQUEEZE = 0.79
 # What travels beside the contents: status lines and headers.
-PAGE_HEAD, FILE_HEAD, PHOTO_HEAD = 800, 350, 620
+PAGE_HEAD, FILE_HEAD, PHOTO_HEAD = 900, 380, 680
 FRAGMENT_BYTES = 1_000  # one small answer for this shopper alone: headers, mostly
 
 # The phone the sum is for: what most shoppers hold, and what the budgets are measured with.

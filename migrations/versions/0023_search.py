@@ -110,6 +110,7 @@ CREATE INDEX product_cards_words ON app.product_cards USING gin (store_id, words
   WHERE is_shown;
 SELECT app.protect('app.product_cards');
 GRANT SELECT, INSERT, UPDATE, DELETE ON app.product_cards TO dukani_app;
+SELECT app.shown_on_pages('app.product_cards');
 
 -- How many cards of a shelf have a trait, or, under the empty key, a mark of price and stock:
 -- ``3+`` is price step 3 and in stock, ``3-`` the same sold out. The number is the sum of the rows,

@@ -4,12 +4,11 @@
   if (!box) return;
   const here = box.dataset.slug;
   try {
-    const store = localStorage;
-    const others = (store.seen || "").split(",").filter((slug) => slug && slug !== here);
-    if (here) store.seen = [here, ...others].slice(0, 9);
+    const others = (localStorage.getItem("seen") || "").split(",").filter((slug) => slug && slug !== here);
+    if (here) localStorage.setItem("seen", [here, ...others].slice(0, 9));
     box.onclick = (event) => {
       if (!event.target.closest("button")) return;
-      store.removeItem("seen");
+      localStorage.removeItem("seen");
       box.textContent = "";
     };
     if (others.length) {

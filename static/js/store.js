@@ -37,13 +37,15 @@
   addEventListener("scroll", () => later.forEach(show), { once: true, capture: true, passive: true });
 
   // What this page really cost, in place of what the server reckoned for a first visit. Browsers
-  // count 300 bytes for every head; ours are longer, but for files.
+  // count 300 bytes for every head; ours are longer, but for files. Of a page that the worker brought
+  // they know the size unpacked alone: there the server's sum stays.
   const weight = $("weight");
-  if (weight) {
-    let bytes = 500 + performance.getEntriesByType("navigation")[0].transferSize;
+  const way = performance.getEntriesByType("navigation")[0];
+  if (weight && !way.workerStart) {
+    let bytes = 600 + way.transferSize;
     new PerformanceObserver((list) => {
       for (const { transferSize, initiatorType } of list.getEntries()) {
-        bytes += transferSize && transferSize + (initiatorType === "script" ? 50 : 300);
+        bytes += transferSize && transferSize + (initiatorType === "script" ? 80 : 400);
       }
       weight.textContent = (bytes / 1000).toFixed(bytes < 1e5 ? 1 : 0);
     }).observe({ type: "resource", buffered: true });

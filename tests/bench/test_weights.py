@@ -114,7 +114,8 @@ def test_without_photos_no_image_byte_is_asked_for_until_a_tap(
     chromium: Browser, window: Window, how: str
 ) -> None:
     save = {"extra_http_headers": {"Save-Data": "on"}} if how == "save-data" else {}
-    context = phone(chromium, **save)
+    # What the worker behind the pages fetches is not what the wire of a page sees.
+    context = phone(chromium, service_workers="block", **save)
     page = context.new_page()
     wire = Wire(page)
     if how == "switch":

@@ -140,9 +140,7 @@ def test_text_for_the_database_is_made_of_constants() -> None:
     listed = Place("tasks/bulk.py", "sweep_old_rows")  # goes through a tuple of its module
     pieced = Place("app/domain/catalog/listing.py", "_statement")  # of its module's own pieces
 
-    drawn = Place("app/domain/seo/drawing.py", "draw")  # letters of a picture, for no database
-
-    assert {place for place, _ in loose} <= {joined, listed, pieced, drawn}
+    assert {place for place, _ in loose} <= {joined, listed, pieced}
     # The first joins two constants: whoever calls it gives it a literal.
     assert all(isinstance(call.args[0], ast.Constant) for _, call in calls("_of_visits"))
 

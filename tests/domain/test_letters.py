@@ -8,6 +8,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from email import policy
 from email.message import EmailMessage
@@ -90,8 +91,13 @@ def post(tmp_path: Path) -> Iterator[tuple[Post, ssl.SSLContext]]:
 
     class Talk(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            # A sealed socket takes the plain one's place, so the server would not close it.
+            with ExitStack() as mine:
+                self.talk(mine)
+
+        def talk(self, mine: ExitStack) -> None:
             wire, is_sealed = self.request, False
-            reader = wire.makefile("rb")
+            reader = mine.enter_context(wire.makefile("rb"))
             say = lambda words: wire.sendall(f"{words}\r\n".encode())  # noqa: E731
             say("220 here")
             while line := reader.readline().decode().strip():
@@ -100,8 +106,8 @@ def post(tmp_path: Path) -> Iterator[tuple[Post, ssl.SSLContext]]:
                     say("250-here\r\n250 STARTTLS" if not is_sealed else "250-here\r\n250 SMTPUTF8")
                 elif verb == "STARTTLS":
                     say("220 go on")
-                    wire = tls.wrap_socket(wire, server_side=True)
-                    reader, is_sealed = wire.makefile("rb"), True
+                    wire = mine.enter_context(tls.wrap_socket(wire, server_side=True))
+                    reader, is_sealed = mine.enter_context(wire.makefile("rb")), True
                 elif verb == "MAIL" and not is_sealed:
                     say("530 STARTTLS first")
                 elif verb == "RCPT":

@@ -88,6 +88,22 @@ def test_a_restarted_postgres_loses_no_payment(
 
 
 @pytest.mark.row("W19")
+def test_what_the_provider_answers_while_postgres_is_away_is_written_down_after(
+    world: World, shop: Shop, everything_agrees: Check
+) -> None:
+    """Nobody says that answer twice, and where no callback comes nothing else finds the money."""
+    purchase = paying(world, shop, on=["push"], hang_s=1, callback="never", c2b="none")
+    wait_for("the call", lambda: purchase.attempts()[-1]["status"] == "sending")
+    reference = purchase.attempts()[-1]["account_reference"]
+    world.stack.stop_postgres()
+    wait_for("the prompt", lambda: world.transactions(reference=reference)["transactions"])
+    world.stack.start_postgres()
+
+    wait_paid(world, [purchase])
+    everything_agrees()
+
+
+@pytest.mark.row("W19")
 def test_a_callback_while_postgres_is_away_is_refused_and_asked_for_later(
     world: World, shop: Shop, everything_agrees: Check
 ) -> None:

@@ -567,6 +567,8 @@ def test_words_of_the_hour_last_as_long_as_they_are_true(
 # Read by public pages for numbers that say nothing an owner edits: what sold, what was delivered.
 # A copy is never older than a minute.
 COUNTS = {"orders", "order_lines", "order_events", "sitemaps"}
+# Worked out from product_cards by its own triggers, in the transaction that changes these.
+DERIVED = {"shelf_counts", "shop_words"}
 
 
 @pytest.mark.row("N91", "N79")
@@ -604,7 +606,7 @@ def test_every_table_that_a_public_page_reads_tells_of_its_changes(
             )
         }
     assert {"products", "variants", "delivery_areas", "stores", "pages"} <= read
-    assert read - telling - COUNTS == set()
+    assert read - telling - COUNTS - DERIVED == set()
 
 
 def _tables(plan: Any) -> set[str]:

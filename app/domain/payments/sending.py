@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from time import monotonic, sleep
 from uuid import UUID
 
 from sqlalchemy import func, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -22,6 +26,9 @@ from app.providers.payments import PaymentAccepted, PaymentProvider, PaymentRequ
 from app.timings import timings
 
 log = get_logger(__name__)
+
+RECORD_PATIENCE = 20.0  # seconds; with the provider's own wait before it, within a job's minute
+RECORD_EVERY = 0.25
 
 
 def send_attempt(
@@ -54,13 +61,30 @@ def send_attempt(
     try:
         accepted = provider.request_payment(request, on_exchange=call.note)
     except Refused as refusal:
-        _record(session, attempt_id, call, failed=refusal)
+        _surely(session, partial(_record, session, attempt_id, call, failed=refusal))
     except Unavailable as error:
-        _record_unreached(session, attempt_id, call, error)
+        _surely(session, partial(_record_unreached, session, attempt_id, call, error))
     except OutcomeUnknown as doubt:
-        _record(session, attempt_id, call, doubt=doubt)
+        _surely(session, partial(_record, session, attempt_id, call, doubt=doubt))
     else:
-        _record(session, attempt_id, call, accepted=accepted)
+        _surely(session, partial(_record, session, attempt_id, call, accepted=accepted))
+
+
+def _surely(session: Session, record: Callable[[], None]) -> None:
+    """Write the provider's answer down, waiting for a database that is being restarted.
+
+    It has the only name by which this payment can be asked about, and it is given once.
+    """
+    end = monotonic() + RECORD_PATIENCE
+    while True:
+        try:
+            return record()
+        except OperationalError as error:
+            session.rollback()
+            if monotonic() >= end:
+                raise
+            log.warning("answer_not_written_yet", error=type(error.orig).__name__)
+            sleep(RECORD_EVERY)
 
 
 def _claim(session: Session, attempt_id: UUID) -> PaymentAttempt | None:

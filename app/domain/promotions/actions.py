@@ -204,11 +204,16 @@ def add_group(session: Session, name: str, *, actor: str) -> CustomerGroup:
     return group
 
 
-def add_member(session: Session, group_id: UUID, phone: str, *, actor: str) -> None:
-    """Put an E.164 number into a group, out of any other. Raises NotFound."""
+def get_group(session: Session, group_id: UUID) -> CustomerGroup:
+    """A group of this store. Raises NotFound."""
     group = session.get(CustomerGroup, (bound_store(), group_id))
     if group is None:
         raise NotFound
+    return group
+
+
+def add_member(session: Session, group: CustomerGroup, phone: str, *, actor: str) -> None:
+    """Put an E.164 number into a group, out of any other."""
     store_id = bound_store()
     lookup = vault().lookup(phone, store_id=store_id)
     session.execute(
@@ -216,28 +221,29 @@ def add_member(session: Session, group_id: UUID, phone: str, *, actor: str) -> N
         .values(
             id=new_id(),
             store_id=store_id,
-            group_id=group_id,
+            group_id=group.id,
             phone_lookup=lookup,
             phone_sealed=vault().seal(phone, store_id=store_id, column="group_members.phone"),
             added_by=actor,
         )
         .on_conflict_do_update(
             index_elements=["store_id", "phone_lookup"],
-            set_={"group_id": group_id, "added_by": actor},
+            set_={"group_id": group.id, "added_by": actor},
         )
     )
-    record(session, "group.member_added", actor=actor, subject=f"group:{group_id}", name=group.name)
+    record(session, "group.member_added", actor=actor, subject=f"group:{group.id}", name=group.name)
 
 
 def remove_member(session: Session, member_id: UUID, *, actor: str) -> None:
-    """Take a number out of its group. Taking out what is gone already is no mistake."""
+    """Take a number out of its group. Raises NotFound."""
     gone = session.scalar(
         delete(GroupMember)
         .where(GroupMember.store_id == bound_store(), GroupMember.id == member_id)
         .returning(GroupMember.group_id)
     )
-    if gone is not None:
-        record(session, "group.member_removed", actor=actor, subject=f"group:{gone}")
+    if gone is None:
+        raise NotFound
+    record(session, "group.member_removed", actor=actor, subject=f"group:{gone}")
 
 
 # -- steps -------------------------------------------------------------------------------

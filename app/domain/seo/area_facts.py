@@ -99,8 +99,8 @@ _FACTS = text(
     f"""
 WITH stocked AS MATERIALIZED (
   SELECT p.id, p.slug, p.name, p.options, p.category_id,
-         min(v.price_cents) FILTER (WHERE v.on_hand > v.reserved) AS price,
-         max(v.price_cents) AS dearest, sum(v.on_hand - v.reserved)::int AS stock,
+         min(app.price_now(v)) FILTER (WHERE v.on_hand > v.reserved) AS price,
+         max(app.price_now(v)) AS dearest, sum(v.on_hand - v.reserved)::int AS stock,
          count(DISTINCT v.option_values[1])::int AS choices
     FROM app.products p
     JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id AND v.is_active
@@ -113,15 +113,22 @@ WITH stocked AS MATERIALIZED (
          (SELECT k.id FROM app.categories k
             LEFT JOIN app.categories top ON top.store_id = k.store_id AND top.id = k.parent_id
            WHERE k.store_id = app.store_id() AND :category IN (k.slug, top.slug))),
- bought AS (
-  SELECT v.product_id, sum(l.quantity) AS n
-    FROM app.orders o
-    JOIN app.order_lines l ON l.store_id = o.store_id AND l.order_id = o.id
-    JOIN app.variants v ON v.store_id = l.store_id AND v.id = l.variant_id
+ lately AS MATERIALIZED (
+  SELECT o.id FROM app.orders o
    WHERE o.store_id = app.store_id() AND o.area = :area
      AND o.placed_at >= :bought_since AND o.placed_at < :now
-     AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')
-   GROUP BY v.product_id),
+     AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')),
+ -- Line by line and by their keys: a planner that knows nothing of young tables yet would join them whole.
+ lines AS MATERIALIZED (
+  SELECT l.variant_id, l.quantity FROM lately o CROSS JOIN LATERAL (
+    SELECT variant_id, quantity FROM app.order_lines
+     WHERE store_id = app.store_id() AND order_id = o.id OFFSET 0) l),
+ bought AS (
+  SELECT w.product_id, sum(l.quantity) AS n
+    FROM lines l CROSS JOIN LATERAL (
+      SELECT v.product_id FROM app.variants v
+       WHERE v.store_id = app.store_id() AND v.id = l.variant_id OFFSET 0) w
+   GROUP BY w.product_id),
  picked AS (
   -- What this area bought most, then an order of the area's own that is the same every day.
   SELECT s.*, row_number() OVER (ORDER BY coalesce(b.n, 0) DESC, md5(:area || '/' || s.slug)) AS place

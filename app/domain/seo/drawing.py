@@ -45,23 +45,35 @@ def draw(order: dict[str, Any], photos: Sequence[bytes]) -> bytes:
     _photos(picture, photos, order["grounds"], accent)
     pen.ellipse((EDGE, 60, EDGE + 22, 82), fill=accent)
     store, size = _fit(order["store"], "SemiBold", (30, 26), COLUMN - 38, 1)
-    pen.text((EDGE + 38, 71), store[0], font=_font("SemiBold", size), fill=QUIET, anchor="lm")
+    pen.text(
+        xy=(EDGE + 38, 71), text=store[0], font=_font("SemiBold", size), fill=QUIET, anchor="lm"
+    )
     title, size = _fit(order["title"], "Bold", (60, 54, 48, 42), COLUMN, LINES)
     for at, words in enumerate(title):
         y = 130 + at * round(size * 1.18)
-        pen.text((EDGE, y), words, font=_font("Bold", size), fill=INK)
+        pen.text(xy=(EDGE, y), text=words, font=_font("Bold", size), fill=INK)
     foot = HEIGHT - EDGE
     if order["line"]:
         line, size = _fit(order["line"], "SemiBold", (32, 28, 24), COLUMN - 48, 1)
         end = EDGE + 48 + _length(line[0], "SemiBold", size)
         pen.rounded_rectangle((EDGE, foot - 64, end, foot), radius=32, fill=accent)
         pen.text(
-            (EDGE + 24, foot - 32), line[0], font=_font("SemiBold", size), fill=PAPER, anchor="lm"
+            xy=(EDGE + 24, foot - 32),
+            text=line[0],
+            font=_font("SemiBold", size),
+            fill=PAPER,
+            anchor="lm",
         )
         foot -= 64 + 22
     if order["figure"]:
         figure, size = _fit(order["figure"], "ExtraBold", (78, 66, 56, 46), COLUMN, 1)
-        pen.text((EDGE - 3, foot), figure[0], font=_font("ExtraBold", size), fill=INK, anchor="ld")
+        pen.text(
+            xy=(EDGE - 3, foot),
+            text=figure[0],
+            font=_font("ExtraBold", size),
+            fill=INK,
+            anchor="ld",
+        )
     return _encoded(picture)
 
 

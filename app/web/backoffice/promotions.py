@@ -22,6 +22,7 @@ from app.domain.promotions.actions import (
     Saved,
     add_group,
     add_member,
+    get_group,
     get_promotion,
     remove_member,
     remove_promotion,
@@ -200,11 +201,12 @@ def new_group() -> ResponseReturnValue:
 @bp.post("/groups/<uuid:group_id>/members")
 @require_staff("promotions.change")
 def new_member(group_id: UUID) -> ResponseReturnValue:
+    group = get_group(db.session(), group_id)
     try:
         phone = parse_msisdn(line(request.form, "phone", 40))
     except InvalidPhone as problem:
         return _groups_page({f"phone-{group_id}": str(problem)}, status=422)
-    add_member(db.session(), group_id, phone, actor=actor())
+    add_member(db.session(), group, phone, actor=actor())
     db.session.commit()
     toast(_("Added. They see their prices once they prove this phone by a code."))
     return redirect(url_for(".groups"), code=303)

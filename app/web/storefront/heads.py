@@ -385,7 +385,8 @@ def _photo_url(base: str, picture: Picture) -> str:
 
 def _first_words(blocks: Sequence[Block]) -> str:
     """What the page's first text says, without its tags."""
-    return next((plain_text(block["html"]) for block in blocks if block["type"] == "text"), "")
+    texts = (plain_text(block.get("html", "")) for block in blocks if block["type"] == "text")
+    return next(texts, "")
 
 
 def _logo(host: str) -> str:

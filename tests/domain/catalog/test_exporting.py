@@ -148,7 +148,7 @@ def shop_of(session: Session) -> dict[str, Any]:
     names = {c.id: c.slug for c in session.scalars(select(Category))}
 
     def row(thing: object, *left_out: str) -> dict[str, Any]:
-        skip = {"store_id", "id", "created_at", "updated_at", "reserved", *left_out}
+        skip = {"store_id", "id", "created_at", "updated_at", "changed_at", "reserved", *left_out}
         columns = thing.__table__.columns  # type: ignore[attr-defined]
         return {c.key: getattr(thing, c.key) for c in columns if c.key not in skip}
 

@@ -70,7 +70,9 @@ def test_the_list_masks_numbers_and_finds_by_any_spelling(
     nobody = owner.press(page, "/customers/find", {"q": "0799 999 999"}).text
     assert "Nobody bought here with that number" in nobody
     assert "799" not in nobody.split('id="work"')[1]
-    assert "711" not in caplog.text
+    # Three digits alone are in many a request's id and time.
+    assert not re.search(r"711\D{0,3}000\D{0,3}001", caplog.text)
+    assert not re.search(r"799\D{0,3}999", caplog.text)
 
 
 @pytest.mark.row("J57", "W51")
@@ -99,8 +101,8 @@ def test_two_customers_are_looked_at_made_one_and_taken_apart(
     look = re.search(r'href="([^"]+/merge/[^"]+)"', pairs)
     assert look is not None
     preview = owner.read(look[1])
-    assert "07•• ••• 001" in preview
-    assert "07•• ••• 002" in preview
+    assert "07••\u00a0•••\u00a0001" in preview
+    assert "07••\u00a0•••\u00a0002" in preview
     path = f"/customers/{one.id}/merge/{two.id}"
     assert look[1].endswith(path)
 

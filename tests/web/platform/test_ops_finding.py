@@ -58,7 +58,7 @@ def test_a_store_is_found_by_till_receipt_and_customer_in_one_search(
     make_payment_settings(
         session, {"kind": "till", "shortcode": shortcode, "till": f"9{store.id % 100_000:05d}"}
     )
-    order = make_order(session, phone="+254722000111")
+    order = make_order(session, phone="+254729431877")
     attempt = attempt_of(session, order)
     for status in ("sending", "awaiting_customer"):
         attempt.status = status  # type: ignore[assignment]
@@ -72,7 +72,7 @@ def test_a_store_is_found_by_till_receipt_and_customer_in_one_search(
         (f"9{store.id % 100_000:05d}", "Till or paybill"),
         (receipt, "M-Pesa code"),
         (receipt.lower(), "M-Pesa code"),
-        ("0722 000 111", "A customer of this shop"),
+        ("0729 431 877", "A customer of this shop"),
         (store.slug, "Short name"),
         (f"http://{store.slug}.localhost:8000/", "Web address"),
     ):

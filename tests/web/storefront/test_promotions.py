@@ -257,7 +257,7 @@ def test_a_groups_price_shows_only_after_the_phone_was_proved(
     client: Shopper, session: Session
 ) -> None:
     group = add_group(session, "Resellers", actor="Wanjiku")
-    add_member(session, group.id, PHONE, actor="Wanjiku")
+    add_member(session, group, PHONE, actor="Wanjiku")
     make_promotion(session, "group", name="Resellers", percent=30, group_id=group.id)
     add(client, session)
     assert "KES 900" in words(client.get("/cart").text)
