@@ -206,8 +206,6 @@ def test_a_rush_reaches_the_application_once(edge: Edge) -> None:
         bodies = [body for bodies in pool.map(ask, range(20)) for body in bodies]
     assert len(set(bodies)) == 1
     assert "4,567" in bodies[0]
-    made = edge.world.sql("SELECT 1 AS ok")
-    assert made == [{"ok": 1}]
 
 
 @pytest.mark.row("N6", "T69")

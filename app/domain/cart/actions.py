@@ -18,7 +18,7 @@ from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.cart.models import Cart, CartLine
 from app.domain.cart.queries import find_cart
-from app.domain.catalog.models import Product, StockOffer, Variant
+from app.domain.catalog.models import StockOffer, Variant
 from app.domain.errors import DomainError, NotFound, OutOfStock
 from app.i18n import gettext as _
 from app.ids import new_id, new_reference
@@ -257,22 +257,6 @@ def claim_cart(session: Session, cart: Cart, customer_id: UUID) -> Cart:
     if theirs is None:
         raise NotFound
     return merge_carts(session, theirs, cart)
-
-
-def lines_in_stock(session: Session, cart: Cart) -> bool:
-    """True when every line can still be bought as it is."""
-    short = session.scalar(
-        select(func.count())
-        .select_from(CartLine)
-        .join(CartLine.variant)
-        .join(Product, (Product.store_id == Variant.store_id) & (Product.id == Variant.product_id))
-        .where(CartLine.store_id == bound_store(), CartLine.cart_id == cart.id)
-        .where(
-            (CartLine.quantity - CartLine.held > Variant.on_hand - Variant.reserved)
-            | (Product.status != "active")
-        )
-    )
-    return not short
 
 
 def _touch(session: Session, cart: Cart) -> None:
