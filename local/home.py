@@ -121,9 +121,9 @@ class Lock:
         return True
 
     def release(self) -> None:
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            os.close(file)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,12 +1,14 @@
 """A pytest plugin of bin/test: a run with skipped or expected-to-fail tests does not pass.
 
 A skipped test proves nothing while it looks like one that does. The plugin also keeps what
-happened to each test, for ``bin/manage rows``.
+happened to each test, for ``bin/manage rows``, and when the run itself breaks off, its last words
+are why.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,21 @@ import pytest
 NOT_PROOF = ("skipped", "xfailed", "xpassed")
 COUNTED = ("passed", "failed", "error", *NOT_PROOF)
 KEPT_IN = Path("var") / "last-test-run.json"
+TOLD_LINES = 30
+_broke_off: list[str] = []
+
+
+def pytest_internalerror(excrepr: object) -> None:
+    """Keep the first error of the machinery itself; what follows is only its consequence."""
+    _broke_off.append(str(excrepr))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure() -> None:
+    """Say it again below everything that the ending processes print."""
+    if _broke_off:
+        lines = _broke_off[0].splitlines()[-TOLD_LINES:]
+        print("This run broke off:", *lines, sep="\n", file=sys.stderr)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -75,7 +75,8 @@ class Scheduler:
         self._due: list[tuple[float, int, Job]] = []
         self._order = itertools.count()
         self._wake = threading.Condition()
-        self._work: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closed = False
         threading.Thread(target=self._watch, name="clock", daemon=True).start()
         for number in range(POSTING_THREADS):
             # Daemon threads: a callback to a receiver that hangs must not hold up the stop.
@@ -103,9 +104,20 @@ class Scheduler:
         with self._wake:
             self._due.clear()
 
+    def close(self) -> None:
+        """End its threads; what has not begun never will."""
+        with self._wake:
+            self._closed = True
+            self._due.clear()
+            self._wake.notify()
+        for _ in range(POSTING_THREADS):
+            self._work.put(None)
+
     def _watch(self) -> None:
         while True:
             with self._wake:
+                if self._closed:
+                    return
                 now = self._clock.now()
                 while self._due and self._due[0][0] <= now:
                     self._work.put(heapq.heappop(self._due)[2])
@@ -117,8 +129,7 @@ class Scheduler:
         return min((self._due[0][0] - now) / self._clock.speed, 3600.0)
 
     def _post(self) -> None:
-        while True:
-            job = self._work.get()
+        while job := self._work.get():
             try:
                 job()
             except Exception:  # the top of a worker: one bad job must not end the thread

@@ -39,6 +39,7 @@ from local.roles import create_roles
 from local.stack import Stack
 from local.valkey import Valkey
 from tests.browsing import hear_polls
+from tests.serving import served
 from tests.world import World
 
 pytest_plugins = ["tests.rows_plugin", "tests.shop_window"]
@@ -180,6 +181,13 @@ def app(settings: Settings) -> Iterator[Flask]:
     with application.app_context():
         db.engine.dispose()
     dispose_platform_engine()
+
+
+@pytest.fixture(scope="session")
+def port(app: Flask) -> Iterator[int]:
+    """Where the app answers a browser: a real socket of loopback."""
+    with served(app) as number:
+        yield number
 
 
 @pytest.fixture(scope="session")

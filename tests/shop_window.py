@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +10,6 @@ from flask import Flask
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, BrowserContext
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from app.domain.catalog.actions import NewPicture, NewVariant, add_category
 from app.domain.delivery.actions import serve_area
@@ -20,6 +18,7 @@ from app.domain.stores.models import Store
 from bench._wire import phone, pressed
 from config import Settings
 from tests.builders import make_product
+from tests.serving import served
 
 COLOURS = ("teal", "crimson", "olive", "navy", "orange", "purple", "gray", "brown")
 
@@ -27,13 +26,8 @@ COLOURS = ("teal", "crimson", "olive", "navy", "orange", "purple", "gray", "brow
 @pytest.fixture(scope="session")
 def front(app: Flask) -> Iterator[int]:
     """The app behind a real socket and a front that compresses."""
-    server = make_server("127.0.0.1", 0, pressed(app.wsgi_app), threaded=True)  # type: ignore[arg-type]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
+    with served(pressed(app.wsgi_app)) as port:  # type: ignore[arg-type]
+        yield port
 
 
 @pytest.fixture

@@ -47,6 +47,13 @@
       if (event.key === "Escape" && target.defaultValue !== undefined) {
         target.value = target.defaultValue;
         target.blur();
+      } else if (event.key === "Enter" && target.form && target.form.matches("[data-scans]")) {
+        /* A scanner ends each number with Enter: on to the next unit, and only then send. */
+        var empty = all("input.input", target.form).filter(function (e) { return e !== target && !e.value; })[0];
+        if (empty) {
+          empty.focus();
+          event.preventDefault();
+        }
       }
       return;
     }

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from app.providers import registry
 from app.providers.errors import Refused, Unavailable
 from app.providers.messaging.email import NoEmail, Smtp
 from sandbox.app import create_app
+from tests.serving import served
 
 ADDRESS = "achieng@duka.example"
 TEXT = "Your link to Dukani\n\nOpen this:\nhttp://localhost:8000/sign-in/link/0"
@@ -27,13 +27,9 @@ def company() -> Iterator[tuple[str, Flask]]:
     """The stand-in of Postmark, over real HTTP."""
     app = create_app()
     app.config["MAIL_TOKEN"] = "right"
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/mail", app
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
+    with served(app) as port:
+        yield f"http://127.0.0.1:{port}/mail", app
+    app.extensions["world"].scheduler.close()
 
 
 def postmark(base_url: str, token: str = "right") -> Any:

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import secrets
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
 from redis import Redis
-from werkzeug.serving import make_server
 
 from app.providers import registry
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
@@ -30,6 +28,7 @@ from app.providers.push.keys import public_key
 from app.providers.push.web_push import NoPush
 from local.keys import MADE
 from sandbox.app import create_app
+from tests.serving import served
 from tests.test_logging import logs as _logs
 
 logs = _logs  # the fixture
@@ -72,13 +71,9 @@ class Phone:
 def service() -> Iterator[tuple[str, Flask]]:
     """The stand-in over real HTTP: ``host:port``, and its world."""
     app = create_app()
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}", app
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
+    with served(app) as port:
+        yield f"127.0.0.1:{port}", app
+    app.extensions["world"].scheduler.close()
 
 
 def sender_to(host: str, private_key: str | None = None) -> Any:

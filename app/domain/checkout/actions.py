@@ -634,6 +634,7 @@ def _order_line(line: BasketLine, priced: PricedLine, store: Store) -> NewLine:
         quantity=line.quantity,
         price_cents=priced.unit_cents,
         cost_cents=line.cost_cents,
+        vat_class=line.vat_class if store.is_vat_registered else "none",
         vat_rate=rate,
         vat_cents=vat_included_cents(priced.net_cents, rate),
         total_cents=priced.total_cents,

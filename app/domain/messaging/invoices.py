@@ -1,13 +1,13 @@
 """A paid order as a letter: plain and HTML words, and the same on paper (PDF).
 
-The code of the order names the paper, and the VAT inside its prices is split by rate. Numbers without
+The code of the order names the paper, and the VAT inside its prices is split by class. Numbers without
 gaps, as a tax office wants them, belong to the tax desk and are not made here.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
 from uuid import UUID
@@ -82,10 +82,7 @@ class Paper:
         if order.rounding_cents:
             self.sums.append((_("Rounding"), format_kes(order.rounding_cents)))
         self.sums.append((_("Total"), format_kes(order.total_cents)))
-        self.vat = [
-            (_("VAT in it, %(rate)s %%", rate=rate), format_kes(cents))
-            for rate, cents in _vat_by_rate(order)
-        ]
+        self.vat = _vat_words(order)
 
     def as_text(self) -> str:
         """For readers without HTML."""
@@ -175,12 +172,46 @@ def _order(session: Session, order_id: UUID) -> Order:
     ).one()
 
 
-def _vat_by_rate(order: Order) -> list[tuple[int, int]]:
-    """(percent, cents) for every rate above nothing, the lowest first."""
-    sums: defaultdict[int, int] = defaultdict(int)
+@dataclass
+class VatPart:
+    """The lines of one class and rate: what was paid for them, and the VAT in that. Cents."""
+
+    vat_class: str
+    rate: int
+    paid_cents: int = 0
+    vat_cents: int = 0
+
+
+def vat_parts(order: Order) -> list[VatPart]:
+    """The goods of an order by VAT class, the highest rate first. Every line is in one part, so the
+    parts sum to what the goods cost after discounts, and their VAT to the order's.
+    """
+    parts: dict[tuple[int, str], VatPart] = {}
     for line in order.lines:
-        sums[line.vat_rate] += line.vat_cents
-    return sorted((rate, cents) for rate, cents in sums.items() if cents)
+        vat_class = "standard" if line.vat_rate else line.vat_class
+        part = parts.setdefault((-line.vat_rate, vat_class), VatPart(vat_class, line.vat_rate))
+        part.paid_cents += line.net_cents
+        part.vat_cents += line.vat_cents
+    return [parts[key] for key in sorted(parts)]
+
+
+def _vat_words(order: Order) -> list[tuple[str, str]]:
+    said = []
+    for part in vat_parts(order):
+        match part.vat_class:
+            case "standard":
+                before = format_kes(part.paid_cents - part.vat_cents)
+                said.append((_("Before VAT of %(rate)s %%", rate=part.rate), before))
+                said.append(
+                    (_("VAT in it, %(rate)s %%", rate=part.rate), format_kes(part.vat_cents))
+                )
+            case "zero":
+                said.append((_("Zero-rated for VAT"), format_kes(part.paid_cents)))
+            case "exempt":
+                said.append((_("Exempt from VAT"), format_kes(part.paid_cents)))
+            case _:
+                said.append((_("No VAT: the shop is not registered for it"), format_kes(0)))
+    return said
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

@@ -6,7 +6,7 @@ the other; the second is told what the first did. None of them commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -25,6 +25,7 @@ from app.domain.orders.models import Order, OrderEvent
 from app.domain.orders.queries import timeline
 from app.domain.orders.states import NEXT, TO_PACK, OrderStatus
 from app.domain.orders.stock import release_hold, return_to_stock
+from app.domain.orders.units import name_units, units_come_back
 from app.domain.payments.models import ReviewItem
 from app.domain.payments.reviews import open_review
 from app.domain.payments.settling import payment_entries
@@ -36,6 +37,7 @@ from app.vault import vault
 S = OrderStatus
 
 MAX_REASON = 200
+HAS_UNITS = (S.PACKED, S.DISPATCHED, S.DELIVERED, S.CLOSED)  # its numbered units are known
 
 
 class OrderChanged(DomainError):
@@ -56,17 +58,47 @@ class OrderChanged(DomainError):
         )
 
 
-def mark_packed(session: Session, order: Order, *, actor: str, version: int | None = None) -> None:
+def mark_packed(
+    session: Session,
+    order: Order,
+    *,
+    actor: str,
+    version: int | None = None,
+    numbers: Mapping[int, Iterable[str]] | None = None,
+) -> None:
     """The goods are in the bag. The customer is told.
 
     ``version`` is the one the person saw; an older one raises OrderChanged, as does an order
-    that is not waiting to be packed.
+    that is not waiting to be packed. ``numbers`` are those of units that have one, by line;
+    raises FieldProblem as ``units.name_units`` does.
     """
     _lock(session, order, version)
     _move(session, order, S.PACKED)
+    name_units(session, order, numbers or {}, actor=actor)
     order.packed_at = utcnow()
     note(session, order, "packed", actor=actor, channel="staff")
     _finish(session, order, "packed", actor, tell="packed")
+
+
+def correct_units(
+    session: Session,
+    order: Order,
+    numbers: Mapping[int, Iterable[str]],
+    *,
+    actor: str,
+    version: int | None = None,
+) -> None:
+    """Put right which numbered units are in the bag, after it was packed.
+
+    Raises OrderChanged when it is not packed yet or was called off, and FieldProblem as
+    ``units.name_units`` does.
+    """
+    _lock(session, order, version)
+    if order.status not in HAS_UNITS:
+        raise _changed(session, order)
+    name_units(session, order, numbers, actor=actor)
+    order.version += 1
+    note(session, order, "units_corrected", actor=actor, channel="staff", is_public=False)
 
 
 def assign_rider(
@@ -202,6 +234,7 @@ def cancel_order(
     order.cancelled_at = utcnow()
     if not release_hold(session, order) and _goods_are_out(session, order):
         return_to_stock(session, order, actor=actor)
+    units_come_back(session, order)
     give_back(session, order.id)
     note(session, order, "cancelled", actor=actor, channel="staff")
     note(session, order, "note", actor=actor, channel="staff", is_public=False, text=why)

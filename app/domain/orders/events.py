@@ -33,6 +33,7 @@ SENTENCES: dict[str, str] = {
     "note": gettext_noop("Note: %(text)s"),
     "rider_removed": gettext_noop("Taken back from the rider"),
     "payment_checked": gettext_noop("M-Pesa was asked again"),
+    "units_corrected": gettext_noop("Numbers of units put right"),
     "phone_revealed": gettext_noop("Phone number shown to staff"),
 }
 

@@ -103,6 +103,7 @@ class OrderLine(StoreOwned, Base):
     quantity: Mapped[int]
     price_cents: Mapped[int] = mapped_column(BigInteger)
     cost_cents: Mapped[int | None] = mapped_column(BigInteger)
+    vat_class: Mapped[str] = mapped_column(default="none")  # standard, zero, exempt, none
     vat_rate: Mapped[int] = mapped_column(default=0)
     vat_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     total_cents: Mapped[int] = mapped_column(BigInteger)  # price times quantity
@@ -110,6 +111,11 @@ class OrderLine(StoreOwned, Base):
     trace: Mapped[dict[str, Any]] = mapped_column(default=dict)  # promotions.pricing: why so much
 
     order: Mapped[Order] = relationship(back_populates="lines")
+
+    @property
+    def net_cents(self) -> int:
+        """What was paid for the line, with its VAT and after its discount."""
+        return self.total_cents - self.discount_cents
 
     @property
     def steps(self) -> list[dict[str, Any]]:

@@ -23,12 +23,12 @@ WITH counted AS (
    ON CONFLICT (store_id, name) DO UPDATE SET value = c.value + 1 RETURNING value),
  lines AS (
    INSERT INTO app.order_lines (id, order_id, n, variant_id, sku, name, option_text, quantity,
-       price_cents, cost_cents, vat_rate, vat_cents, total_cents, discount_cents, trace)
+       price_cents, cost_cents, vat_class, vat_rate, vat_cents, total_cents, discount_cents, trace)
    SELECT id, :id, n, variant_id, sku, name, option_text, quantity, price_cents, cost_cents,
-          vat_rate, vat_cents, total_cents, discount_cents, trace
+          vat_class, vat_rate, vat_cents, total_cents, discount_cents, trace
      FROM jsonb_to_recordset(CAST(:lines AS jsonb)) AS l(id uuid, n smallint, variant_id uuid,
        sku text, name text, option_text text, quantity integer, price_cents bigint,
-       cost_cents bigint, vat_rate smallint, vat_cents bigint, total_cents bigint,
+       cost_cents bigint, vat_class text, vat_rate smallint, vat_cents bigint, total_cents bigint,
        discount_cents bigint, trace jsonb)),
  noted AS (
    INSERT INTO app.order_events (id, order_id, kind, channel) VALUES
@@ -57,6 +57,7 @@ class NewLine:
     quantity: int
     price_cents: int
     cost_cents: int | None
+    vat_class: str
     vat_rate: int
     vat_cents: int
     total_cents: int

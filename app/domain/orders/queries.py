@@ -20,6 +20,7 @@ from app.domain.delivery.models import Rider
 from app.domain.errors import NotFound
 from app.domain.orders.models import Order, OrderEvent
 from app.domain.orders.states import TO_PACK, OrderStatus
+from app.domain.orders.units import orders_with_numbers
 from app.ids import token_hash
 
 AT_RISK = timedelta(minutes=60)
@@ -55,6 +56,7 @@ class Board:
     done: Column
     etag: str
     last_change: datetime | None
+    numbered: frozenset[UUID]  # orders to pack with a number to note for each unit
 
     @property
     def columns(self) -> tuple[Column, Column, Column, Column]:
@@ -122,6 +124,7 @@ def board(session: Session, area: str | None = None, *, now: datetime | None = N
         *columns,
         etag=_etag(columns, moment),
         last_change=_last_change(columns),
+        numbered=orders_with_numbers(session, to_pack.orders),
     )
 
 

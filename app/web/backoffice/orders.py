@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from app.addresses import order_link
 from app.db.engine import db
 from app.db.tenancy import bound_store
-from app.domain.errors import NotFound
+from app.domain.errors import FieldProblem, NotFound
+from app.domain.messaging.invoices import Paper
 from app.domain.orders import actions, story
 from app.domain.orders.events import words
 from app.domain.orders.models import Order
@@ -26,6 +28,7 @@ from app.domain.orders.queries import (
     rider_loads,
     timeline,
 )
+from app.domain.orders.units import numbered_lines
 from app.domain.payments.states import OPEN
 from app.domain.stores.models import Domain
 from app.i18n import gettext as _
@@ -43,6 +46,8 @@ bp = desk("office_orders", __name__, "/staff/<store>/orders")
 
 POLL_SECONDS = 4
 MAX_VERSION = 2**31 - 1
+UNIT = "unit-"  # and the number of a line: the field for its units' numbers
+MOST_TYPED = 60
 
 
 @bp.get("/")
@@ -84,15 +89,45 @@ def order(order_id: UUID) -> ResponseReturnValue:
 @require_staff("orders.see")
 def slip(order_id: UUID) -> ResponseReturnValue:
     """The packing slip, for paper."""
-    return render_template("backoffice/slip.html", order=get_order(db.session(), order_id))
+    session = db.session()
+    order = get_order(session, order_id)
+    return render_template(
+        "backoffice/slip.html", order=order, numbered=numbered_lines(session, order)
+    )
+
+
+@bp.get("/<uuid:order_id>/invoice")
+@require_staff("orders.see")
+def invoice(order_id: UUID) -> ResponseReturnValue:
+    """The invoice, for paper: what the customer can have by e-mail. 404 while the order is not paid."""
+    order = get_order(db.session(), order_id)
+    if order.paid_at is None:
+        raise NotFound
+    return render_template("backoffice/invoice.html", paper=Paper(g.store, order), order=order)
 
 
 @bp.post("/<uuid:order_id>/pack")
 @require_staff("orders.pack")
 def pack(order_id: UUID) -> ResponseReturnValue:
+    """In the bag, with the number of each unit that has one."""
+
     def do(order: Order) -> str:
-        actions.mark_packed(db.session(), order, actor=actor(), version=_version())
+        actions.mark_packed(
+            db.session(), order, actor=actor(), version=_version(), numbers=_numbers()
+        )
         return _("%(code)s is packed. %(name)s is told.", code=order.code, name=_name(order))
+
+    return _act(order_id, do)
+
+
+@bp.post("/<uuid:order_id>/units")
+@require_staff("orders.pack")
+def units(order_id: UUID) -> ResponseReturnValue:
+    """Put right which numbered units went into the bag."""
+
+    def do(order: Order) -> str:
+        actions.correct_units(db.session(), order, _numbers(), actor=actor(), version=_version())
+        return _("The numbers of %(code)s are put right.", code=order.code)
 
     return _act(order_id, do)
 
@@ -241,6 +276,15 @@ def _act(
             return late_answer(str(changed), status=409)
         trouble(str(changed))
         status = 409
+    except FieldProblem as problem:
+        db.session.rollback()
+        if is_late():
+            return late_answer(str(problem), status=409)
+        if problem.field.startswith(UNIT) and request.form.get("on") != "board":
+            page = _order_context(order_id, wrong={problem.field: str(problem)})
+            return render_template("backoffice/order.html", **page), 422
+        trouble(str(problem))
+        status = 422
     if wants_fragment() and request.form.get("on") == "board":
         # The toast and the badges travel with the board, out of band.
         return fragment("backoffice/_board_answer.html", status=status, **_board_context())
@@ -265,7 +309,9 @@ def _board_context() -> dict[str, Any]:
     }
 
 
-def _order_context(order_id: UUID, phone: str | None = None) -> dict[str, Any]:
+def _order_context(
+    order_id: UUID, phone: str | None = None, wrong: dict[str, str] | None = None
+) -> dict[str, Any]:
     session = db.session()
     order = get_order(session, order_id)
     money = story.money_story(session, order)
@@ -282,6 +328,9 @@ def _order_context(order_id: UUID, phone: str | None = None) -> dict[str, Any]:
         "riders": rider_loads(session) if may("orders.dispatch") else [],
         "has_open_attempt": any(s.attempt.status in OPEN for s in money.attempts),
         "shopper_link": _shopper_link(order),
+        "numbered": numbered_lines(session, order),
+        "typed": _numbers(),
+        "wrong": wrong or {},
     }
 
 
@@ -306,6 +355,15 @@ def _version() -> int | None:
     if not (typed.isascii() and typed.isdigit() and len(typed) <= 10):
         return None
     return min(int(typed), MAX_VERSION)
+
+
+def _numbers() -> dict[int, list[str]]:
+    """What was scanned or typed for the units of each line, by the line's number."""
+    return {
+        int(name.removeprefix(UNIT)): [typed[:MOST_TYPED] for typed in typed_all]
+        for name, typed_all in request.form.lists()
+        if re.fullmatch(UNIT + "[0-9]{1,4}", name)
+    }
 
 
 def _rider_id() -> UUID | None:

@@ -15,10 +15,13 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
+from app.db.engine import platform_session
 from app.domain.catalog.exporting.running import make_export
 from app.domain.catalog.importing.running import AT_ONCE, CHUNK, go_on
 from app.domain.catalog.importing.undoing import go_on_taking_back
 from app.domain.catalog.models import Product
+from app.domain.platform.suspending import suspend
+from app.domain.stores.models import Store
 from tests.builders import make_order, make_payment_settings, make_variant
 from tests.web.backoffice.conftest import Desk
 
@@ -165,6 +168,24 @@ def test_everything_is_exported_by_one_button_and_downloaded(
     assert len(customers) == 2
     assert phone not in customers[1]
     assert "•" in customers[1][1]
+
+
+@pytest.mark.row("I21")
+def test_a_shop_that_was_closed_still_gives_everything_to_its_owner(
+    session: Session, store: Store, owner: Desk, waiting: Callable[[], UUID]
+) -> None:
+    """The strictest state a shop can be in: no plan that lapses can close more."""
+    make_variant(session, name="Kiondo basket", sku="KIONDO-1")
+    session.commit()
+    with platform_session() as above:
+        suspend(above, store.id, reason="The plan was not paid for", actor="ops")
+
+    assert owner.press(owner.read("/dash/<store>/export/"), "/export/").status_code == 303
+    make_export(session, waiting())
+    answer = owner.get(f"/dash/<store>/export/{waiting()}.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert "KIONDO-1" in archive.read("products.csv").decode("utf-8-sig")
+        assert {"orders.csv", "customers.csv", "ledger.csv"} <= set(archive.namelist())
 
 
 @pytest.mark.row("I21")

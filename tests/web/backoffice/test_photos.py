@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import time_machine
-from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from app.clock import utcnow
 from app.domain.catalog.actions import NewVariant
@@ -186,17 +183,6 @@ def test_another_stores_photos_are_not_there(
 
 
 # -- in a browser ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def port(app: Flask) -> Iterator[int]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
 
 
 @pytest.fixture

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser, Page
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from app.domain.catalog.models import Product
 from app.domain.stores.models import Store
@@ -25,18 +22,6 @@ window.broken = [];
 document.addEventListener("securitypolicyviolation", event =>
   window.broken.push(event.violatedDirective + " " + event.sample));
 """
-
-
-@pytest.fixture(scope="module")
-def port(app: Flask) -> Iterator[int]:
-    """The app behind a real socket."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from app.domain.catalog.actions import NewPicture, NewVariant
 from app.domain.delivery.actions import serve_area
@@ -20,18 +17,6 @@ from config import Settings
 from tests.builders import make_product
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def port(app: Flask) -> Iterator[int]:
-    """The app behind a real socket."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
 
 
 @pytest.fixture

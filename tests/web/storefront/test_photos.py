@@ -6,7 +6,6 @@ import contextvars
 import io
 import re
 import secrets
-import threading
 from collections.abc import Iterator
 
 import httpx
@@ -17,7 +16,6 @@ from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 from sqlalchemy.orm import Session
-from werkzeug.serving import make_server
 
 from app.db.engine import db
 from app.domain.catalog.actions import NewVariant
@@ -211,17 +209,6 @@ def test_the_door_of_pictures_knows_three_endings(client: Shopper) -> None:
 
 
 # -- in a browser ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def port(app: Flask) -> Iterator[int]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join(timeout=5)
-    server.server_close()
 
 
 @pytest.fixture

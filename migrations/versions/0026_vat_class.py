@@ -1,0 +1,28 @@
+"""The VAT class of what was sold, kept with the line: zero-rated and exempt are two things on an invoice.
+
+Additive. Lines sold before keep "none": their rate still says what VAT was in them.
+"""
+
+from alembic import op
+
+revision = "0026_vat_class"
+down_revision = "0025_customers"
+
+UP = """
+ALTER TABLE app.order_lines ADD COLUMN vat_class text NOT NULL DEFAULT 'none'
+  CHECK (vat_class IN ('standard', 'zero', 'exempt', 'none'));
+"""
+
+DOWN = """
+ALTER TABLE app.order_lines DROP COLUMN vat_class;
+"""
+
+
+def upgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute(UP)
+
+
+def downgrade() -> None:
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    op.execute(DOWN)
