@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Report:
     metrics: dict[str, float]
     failing: list[str]  # audits of the three categories that are not about speed
     machine: float  # how fast Lighthouse found this machine at that moment
+    shifts: list[str] = field(default_factory=list)  # what moved, where CLS is above 0
 
     def misses(self, *, is_listed: bool) -> list[str]:
         """What is wrong beside the speed. A page that must not be listed may say so."""
@@ -126,4 +127,9 @@ def _read(url: str, found: dict[str, Any]) -> Report:
         },
         failing=failing,
         machine=float(found["environment"]["benchmarkIndex"]),
+        shifts=[json.dumps(one) for one in _items(audits, "layout-shifts")],
     )
+
+
+def _items(audits: dict[str, Any], name: str) -> list[Any]:
+    return list((audits.get(name, {}).get("details") or {}).get("items") or [])

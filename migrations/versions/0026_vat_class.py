@@ -11,9 +11,13 @@ down_revision = "0025_customers"
 UP = """
 ALTER TABLE app.order_lines ADD COLUMN vat_class text NOT NULL DEFAULT 'none'
   CHECK (vat_class IN ('standard', 'zero', 'exempt', 'none'));
+-- The one on top of the home page is found without reading the others.
+CREATE INDEX product_cards_featured ON app.product_cards (store_id, created_at DESC, slug)
+  WHERE is_shown AND is_featured AND NOT is_out;
 """
 
 DOWN = """
+DROP INDEX app.product_cards_featured;
 ALTER TABLE app.order_lines DROP COLUMN vat_class;
 """
 

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+# Where the store is to be found: its canonical host.
+HOST = """
+  (SELECT host FROM app.domains WHERE store_id = app.store_id()
+    ORDER BY is_canonical DESC, verified_at LIMIT 1)
+"""
+# How many are on each shelf, by price step and stock; NULL is the shelf of those on none.
+PRICES = """
+  prices AS MATERIALIZED (
+    SELECT category_id, mark, sum(n)::int AS n FROM app.shelf_counts
+     WHERE store_id = app.store_id() AND key = '' GROUP BY category_id, mark HAVING sum(n) <> 0)
+"""
+
 # A card of the read model as JSON. Stock and price are read from the variants, where they are true
 # at this second: a sale begins and ends by the clock, and nobody writes a row then.
 CARD_JSON = """

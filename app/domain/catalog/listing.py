@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.cards import CARD_JSON
+from app.domain.catalog.cards import CARD_JSON, HOST, PRICES
 from app.domain.catalog.queries import PAGE_SIZE, Card, Shelf, cards_of, shelves_of
 from app.domain.errors import NotFound
 
@@ -93,16 +93,6 @@ class Listing:
 
 # -- the statement, put together from the pieces below ----------------------------------------
 
-HOST = """
-  (SELECT host FROM app.domains WHERE store_id = app.store_id()
-    ORDER BY is_canonical DESC, verified_at LIMIT 1)
-"""
-# How many are on each shelf, by price step and stock; NULL is the shelf of those on none.
-PRICES = """
-  prices AS MATERIALIZED (
-    SELECT category_id, mark, sum(n)::int AS n FROM app.shelf_counts
-     WHERE store_id = app.store_id() AND key = '' GROUP BY category_id, mark HAVING sum(n) <> 0)
-"""
 SHELVES = """
   (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', x.n)
                     ORDER BY k.position, k.name)

@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
-from app.domain.catalog.cards import RELATED_JSON
+from app.domain.catalog.cards import CARD_JSON, HOST, PRICES, RELATED_JSON
 from app.domain.catalog.models import (
     LOW_STOCK,
     Category,
@@ -31,6 +31,7 @@ from app.domain.errors import NotFound
 from app.domain.stores.trust import TRUST_JSON, Trust
 
 PAGE_SIZE = 24
+MOST_DELIVERED = 1_000  # counted on the home page; beyond, it says so
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,7 +114,7 @@ class HomePage:
     product_count: int
     areas: list[AreaFee]
     area_count: int
-    delivered_count: int
+    delivered_count: int  # at most one more than MOST_DELIVERED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,85 +221,70 @@ class ProductPage:
         return next((v for v in rows if v.stock > 0), rows[0])
 
 
-# A product as a card, as JSON. The visible products are the active ones that can be bought.
-_CARDS = """
-  SELECT p.id, p.store_id, p.slug, p.name, p.category_id, p.created_at, p.is_featured,
-         v.price, v.stock,
-         jsonb_build_object(
-           'slug', p.slug, 'name', p.name, 'price_cents', v.price,
-           'compare_cents', v.compare,
-           'has_range', v.dearest > v.price, 'stock', v.stock, 'option_name', p.options[1],
-           'choices', v.choices, 'picture', i.picture) AS card
-    FROM app.products p
-    JOIN LATERAL (
-      SELECT coalesce(min(app.price_now(w)) FILTER (WHERE w.on_hand > w.reserved),
-                      min(app.price_now(w))) AS price,
-             (array_agg(app.compare_now(w)
-                        ORDER BY (w.on_hand > w.reserved) DESC, app.price_now(w)))[1] AS compare,
-             max(app.price_now(w)) AS dearest,
-             coalesce(sum(w.on_hand - w.reserved), 0)::int AS stock,
-             count(DISTINCT w.option_values[1])::int AS choices
-        FROM app.variants w
-       WHERE w.store_id = p.store_id AND w.product_id = p.id AND w.is_active) v
-      ON v.price IS NOT NULL
-    LEFT JOIN LATERAL (
-      SELECT jsonb_build_object('key', media_key, 'width', width, 'height', height, 'tint', tint,
-                                'alt', alt, 'sizes', sizes, 'option_value', option_value,
-                                'files', files, 'is_filled', is_filled,
-                                'focal', jsonb_build_array(focal_x, focal_y)) AS picture
-        FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id
-         AND status = 'ready' AND removed_at IS NULL
-       ORDER BY position, id LIMIT 1) i ON true
-   WHERE p.store_id = app.store_id() AND p.status = 'active'
-"""
-
 _CARDS_OF = text(
-    f"SELECT card FROM ({_CARDS} AND p.slug = ANY(CAST(:slugs AS text[]))) AS cards"  # noqa: S608 - our own text
+    f"""
+SELECT {CARD_JSON} FROM app.product_cards c
+ WHERE c.store_id = app.store_id() AND c.is_shown AND c.product_id IN (
+   SELECT id FROM app.products
+    WHERE store_id = app.store_id() AND slug = ANY(CAST(:slugs AS text[])))
+"""  # noqa: S608 - put together from our own text
 )
 
+# Every part reads a few rows of an index, whatever the shop has and has sold: the goods that sold
+# among the newest orders of the week, the newest goods, and four of each shelf.
 _HOME = text(
     f"""
-WITH cards AS MATERIALIZED ({_CARDS}),
- sold AS (
+WITH {PRICES},
+ sold AS MATERIALIZED (
    SELECT v.product_id, sum(l.quantity) AS n
-     FROM app.orders o
-     JOIN app.order_lines l ON l.store_id = o.store_id AND l.order_id = o.id
-     JOIN app.variants v ON v.store_id = l.store_id AND v.id = l.variant_id
-    WHERE o.store_id = app.store_id() AND o.placed_at > now() - interval '7 days'
-      AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')
+     FROM (SELECT id FROM app.orders
+            WHERE store_id = app.store_id() AND placed_at > now() - interval '7 days'
+              AND status NOT IN ('pending_payment', 'cancelled', 'returned')
+            ORDER BY placed_at DESC LIMIT 2000) o
+     JOIN app.order_lines l ON l.store_id = app.store_id() AND l.order_id = o.id
+     JOIN app.variants v ON v.store_id = app.store_id() AND v.id = l.variant_id
     GROUP BY v.product_id),
- ranked AS (
-   SELECT c.*, row_number() OVER (PARTITION BY c.category_id
-                                  ORDER BY c.created_at DESC, c.slug) AS place
-     FROM cards c WHERE c.stock > 0)
+ newest AS MATERIALIZED (
+   SELECT product_id FROM app.product_cards
+    WHERE store_id = app.store_id() AND is_shown AND NOT is_out
+    ORDER BY created_at DESC, slug LIMIT 8)
 SELECT jsonb_build_object(
-  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
-            ORDER BY is_canonical DESC, verified_at LIMIT 1),
-  'lead', (SELECT card FROM cards WHERE stock > 0
-            ORDER BY is_featured DESC, created_at DESC, slug LIMIT 1),
-  'selling', (SELECT jsonb_agg(x.card) FROM (
-       SELECT c.card FROM cards c LEFT JOIN sold s ON s.product_id = c.id
-        WHERE c.stock > 0 ORDER BY coalesce(s.n, 0) DESC, c.created_at DESC, c.slug LIMIT 8) x),
+  'host', {HOST},
+  'lead', (SELECT {CARD_JSON} FROM app.product_cards c
+            WHERE c.store_id = app.store_id() AND c.is_shown AND NOT c.is_out
+              AND c.product_id = coalesce(
+                (SELECT f.product_id FROM app.product_cards f
+                  WHERE f.store_id = app.store_id() AND f.is_shown AND f.is_featured AND NOT f.is_out
+                  ORDER BY f.created_at DESC, f.slug LIMIT 1),
+                (SELECT product_id FROM newest LIMIT 1))),
+  'selling', (SELECT jsonb_agg({CARD_JSON} ORDER BY c.n DESC, c.created_at DESC, c.slug) FROM (
+       SELECT c.*, coalesce(s.n, 0) AS n
+         FROM (SELECT product_id FROM newest UNION SELECT product_id FROM sold) x
+         JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = x.product_id
+                                 AND c.is_shown AND NOT c.is_out
+         LEFT JOIN sold s ON s.product_id = c.product_id
+        ORDER BY n DESC, c.created_at DESC, c.slug LIMIT 8) c),
   'is_by_sales', EXISTS (SELECT 1 FROM sold),
-  'shelves', (SELECT jsonb_agg(x.shelf) FROM (
-       SELECT jsonb_build_object('slug', k.slug, 'name', k.name,
-                'count', (SELECT count(*) FROM cards c WHERE c.category_id = k.id),
-                'cards', (SELECT jsonb_agg(r.card ORDER BY r.place) FROM ranked r
-                           WHERE r.category_id = k.id AND r.place <= 4)) AS shelf
-         FROM app.categories k
-        WHERE k.store_id = app.store_id()
-          AND EXISTS (SELECT 1 FROM cards c WHERE c.category_id = k.id)
-        ORDER BY k.position, k.name) x),
-  'product_count', (SELECT count(*) FROM cards),
+  'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', x.n,
+                       'cards', four.cards) ORDER BY k.position, k.name)
+       FROM (SELECT category_id, sum(n) AS n FROM prices GROUP BY category_id) x
+       JOIN app.categories k ON k.store_id = app.store_id() AND k.id = x.category_id
+      CROSS JOIN LATERAL (
+        SELECT jsonb_agg({CARD_JSON} ORDER BY c.created_at DESC, c.slug) AS cards FROM (
+          SELECT * FROM app.product_cards
+           WHERE store_id = app.store_id() AND category_id = k.id AND is_shown AND NOT is_out
+           ORDER BY created_at DESC, slug LIMIT 4) c) four),
+  'product_count', (SELECT coalesce(sum(n), 0) FROM prices),
   'areas', (SELECT jsonb_agg(x.area) FROM (
        SELECT jsonb_build_object('area', area, 'fee_cents', fee_cents) AS area
          FROM app.delivery_areas
         WHERE store_id = app.store_id() AND is_active ORDER BY fee_cents, area LIMIT 6) x),
   'area_count', (SELECT count(*) FROM app.delivery_areas
                   WHERE store_id = app.store_id() AND is_active),
-  'delivered_count', (SELECT count(*) FROM app.orders
-                       WHERE store_id = app.store_id() AND status IN ('delivered', 'closed')))
-"""  # noqa: S608 - put together from this module's own text
+  'delivered_count', (SELECT count(*) FROM (
+       SELECT FROM app.orders WHERE store_id = app.store_id() AND status IN ('delivered', 'closed')
+        LIMIT {MOST_DELIVERED + 1}) x))
+"""  # noqa: S608 - put together from our own text
 )
 
 # No delivery costs more than this: the dearest area with the dearest extra, or the dearest rule.

@@ -15,13 +15,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.cards import CARD_JSON
+from app.domain.catalog.cards import CARD_JSON, HOST, PRICES
 from app.domain.catalog.listing import (
-    HOST,
     MAX_PAGE,
     PLACE,
     PRICE_STEPS_CENTS,
-    PRICES,
     SHELVES,
     SORTS,
     Counts,
