@@ -26,4 +26,4 @@ RUN /opt/dukani/bin/python -c "from app.web.assets import build; build()" \
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--blocking-threads", "3", "--backpressure", "64", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "20", "wsgi:app"]
+CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--workers", "1", "--blocking-threads", "3", "--backpressure", "64", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "20", "wsgi:app"]

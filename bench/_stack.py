@@ -95,6 +95,28 @@ def bare(world: World, *, web_workers: int = 1, page: Path | None = None) -> Ite
     """
     with psycopg.connect(world.superuser_url, autocommit=True) as connection:
         connection.execute(BARE_TABLE)
+    program = "bench.bare:page" if page else "bench.bare:app"
+    env = {"BARE_PAGE": str(page or "")}
+    with _one_more(world, "/", program, env=env, web_workers=web_workers) as (port, _):
+        yield port
+
+
+@contextmanager
+def one_more_web(world: World) -> Iterator[tuple[int, int]]:
+    """Another web process of the product, on a port of its own: (port, process id)."""
+    with _one_more(world, "/readyz") as found:
+        yield found
+
+
+@contextmanager
+def _one_more(
+    world: World,
+    path: str,
+    program: str = "",
+    *,
+    env: Mapping[str, str] | None = None,
+    web_workers: int = 1,
+) -> Iterator[tuple[int, int]]:
     port = ports.free_port()
     words = {
         "python": sys.executable,
@@ -106,21 +128,22 @@ def bare(world: World, *, web_workers: int = 1, page: Path | None = None) -> Ite
         "web_workers": str(web_workers),
     }
     [web] = [p for p in Plan.read(DEFAULT_PLAN, words).programs if p.name == "web"]
-    command = [*web.command[:-1], "bench.bare:page" if page else "bench.bare:app"]
-    env = {**world.stack.env, "BARE_PAGE": str(page or "")}
+    command = [*web.command[:-1], program] if program else web.command
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            command, env={**world.stack.env, **(env or {})}, stdout=log, stderr=log
+        )
         try:
-            wait_for("the bare program", lambda: _answers(port), seconds=20)
-            yield port
+            wait_for("one more program", lambda: _answers(port, path), seconds=30)
+            yield port, process.pid
         finally:
             process.terminate()
             process.wait(timeout=20)
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False).status_code == 200
     except httpx.TransportError:
         return False
 

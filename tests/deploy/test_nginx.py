@@ -60,8 +60,8 @@ class Proxy:
 
 
 @contextmanager
-def nginx_before(app_port: int) -> Iterator[Proxy]:
-    """The nginx of production in front of whatever listens on a port of this machine."""
+def nginx_before(*app_ports: int) -> Iterator[Proxy]:
+    """The nginx of production in front of whatever listens on these ports of this machine."""
     # As root its workers are somebody else, who must reach the folder; pytest's are private.
     folder = Path(tempfile.mkdtemp(prefix="dukani-nginx-"))
     folder.chmod(0o755)
@@ -77,7 +77,11 @@ def nginx_before(app_port: int) -> Iterator[Proxy]:
             "/dev/stdout": f"{folder}/access.log",
             "/dev/stderr": f"{folder}/error.log",
         },
-        "upstream.conf": {"web:8000": f"127.0.0.1:{app_port}"},
+        "upstream.conf": {
+            "server web:8000 max_fails=3 fail_timeout=5s;": "".join(
+                f"server 127.0.0.1:{each} max_fails=3 fail_timeout=5s;" for each in app_ports
+            )
+        },
         "proxy.conf": {},
         "pages.conf": {},
     }
