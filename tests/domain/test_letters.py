@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 from app.db.tenancy import bound_store
 from app.domain.errors import FieldProblem, NotPayable
 from app.domain.messaging.actions import deliver_message
+from app.domain.messaging.invoices import readable
 from app.domain.messaging.letters import invoices_of, send_invoice, shown_address
 from app.domain.messaging.models import Message, MessageAttempt
 from app.domain.orders.models import Order
@@ -302,6 +303,11 @@ def test_a_letter_that_comes_back_days_later_is_noted_once(
 def test_what_is_no_address_is_said(session: Session, paid: Order, typed: str) -> None:
     with pytest.raises(FieldProblem):
         send_invoice(session, paid, typed, language="en")
+
+
+def test_an_emoji_leaves_no_box_on_paper() -> None:
+    assert readable("Kikombe \N{HOT BEVERAGE}\ufe0f chai") == "Kikombe  chai"
+    assert readable("Mama \U0001f469\U0001f3fe\u200d\U0001f373 Duka 李") == "Mama  Duka \ufffd"
 
 
 def test_an_unpaid_order_has_no_invoice_and_no_order_has_many(

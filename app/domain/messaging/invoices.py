@@ -6,6 +6,7 @@ gaps, as a tax office wants them, belong to the tax desk and are not made here.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +31,7 @@ from app.providers.messaging import Attachment, Letter
 KIND = "invoice"
 PDF = "application/pdf"
 NAME_MM, ROW_MM = 130, 7
+_JOINER = "\N{ZERO WIDTH JOINER}"
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -151,9 +153,21 @@ class Paper:
 
 
 def readable(words: str) -> str:
-    """The same words with a mark in place of what our letters cannot draw (an emoji, a Chinese name)."""
+    """The same words with a mark in place of a letter that ours cannot draw (a Chinese name).
+
+    An emoji says nothing that paper needs, and is left out with what joins and colours it.
+    """
     known = _drawn()
-    return "".join(c if ord(c) in known or c in "\n" else _UNKNOWN for c in words)
+    said = (
+        c if c == "\n" or (ord(c) in known and c != _JOINER) else "" if _is_picture(c) else _UNKNOWN
+        for c in words
+    )
+    return "".join(said)
+
+
+def _is_picture(letter: str) -> bool:
+    """An emoji, a skin tone, a joiner or a variation selector."""
+    return unicodedata.category(letter) in ("So", "Sk", "Cf", "Mn", "Co")
 
 
 @lru_cache(maxsize=1)

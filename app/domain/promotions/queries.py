@@ -18,7 +18,7 @@ from app.domain.catalog.models import Category, Product, Variant
 from app.domain.delivery.queries import area_name
 from app.domain.promotions.models import CustomerGroup, GroupMember, Promotion
 from app.domain.promotions.pricing import Goods, Rule, Tier, price_basket
-from app.i18n import current_locale, ngettext
+from app.i18n import current_locale, ngettext, pgettext
 from app.i18n import gettext as _
 from app.money import format_kes
 from app.phones import masked
@@ -170,7 +170,7 @@ def variants_of(session: Session, skus: Sequence[str]) -> dict[str, UUID]:
 def standing(promotion: Promotion, now: datetime) -> tuple[str, str]:
     """Whether it is in force: a key for the colour, and the words."""
     if not promotion.is_active:
-        return "paused", _("Paused")
+        return "paused", pgettext("a promotion", "Paused")
     if promotion.starts_at is not None and now < promotion.starts_at:
         return "planned", _("From %(day)s", day=day_text(promotion.starts_at))
     if promotion.ends_at is not None and now >= promotion.ends_at:
