@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import Flask
 
-from app import addresses
+from app import addresses, light  # noqa: F401 - light before app.logging
 from app.addresses import Addresses
 from app.logging import configure_logging
 from app.timings import configure_timings

@@ -47,7 +47,7 @@ RULES: dict[str, str] = {
     " AND a.intent_id = i.id AND a.status = 'succeeded')",
     "a dead job": "SELECT store_id, id, topic, last_error FROM app.outbox WHERE status = 'dead'",
     "a paid order without exactly one receipt message": "SELECT o.store_id, o.code, count(m.id) FROM app.orders o LEFT JOIN app.messages m ON m.store_id = o.store_id"
-    " AND m.order_id = o.id AND m.kind = 'receipt' AND m.fallback_of IS NULL WHERE o.paid_at IS NOT NULL"
+    " AND m.order_id = o.id AND m.kind = 'receipt' AND m.fallback_of IS NULL AND m.channel <> 'push' WHERE o.paid_at IS NOT NULL"
     " AND o.payment_method = 'mpesa' AND o.placed_at >= %(since)s GROUP BY 1, 2 HAVING count(m.id) <> 1",
     "a review item without an owner or a next action": "SELECT store_id, id FROM app.review_items WHERE status = 'open' AND (owner_role = '' OR next_action = '')",
 }

@@ -114,6 +114,22 @@ class World:
         answer = json.loads(made.stdout.splitlines()[-1])
         return Shop(slug=slug, keys=keys, **answer)
 
+    def receive(
+        self, shop: Shop, variant: dict[str, Any], quantity: int, *, reason: str = "received"
+    ) -> None:
+        """Put goods on the shelf, or take them off, with the movement that every change has."""
+        self.sql(
+            "WITH moved AS (INSERT INTO app.stock_movements (id, store_id, variant_id, quantity, reason)"
+            " SELECT gen_random_uuid(), store_id, id, %s, %s FROM app.variants WHERE store_id = %s AND id = %s"
+            " RETURNING store_id, variant_id, quantity)"
+            " UPDATE app.variants v SET on_hand = v.on_hand + moved.quantity FROM moved"
+            "  WHERE v.store_id = moved.store_id AND v.id = moved.variant_id",
+            quantity,
+            reason,
+            shop.store_id,
+            variant["id"],
+        )
+
     def shopper(self, shop: Shop, *, address: str | None = None) -> Shopper:
         """A new phone browsing this shop."""
         made = Shopper(self, shop, address=address)

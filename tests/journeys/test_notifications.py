@@ -179,11 +179,7 @@ def test_back_in_stock_reaches_a_closed_browser_and_a_tap_opens_what_is_kept(
     )
     assert 'name="wait"' not in again.text
 
-    world.sql(
-        "UPDATE app.variants SET on_hand = on_hand + 1 WHERE store_id = %s AND id = %s",
-        shop.store_id,
-        variant["id"],
-    )
+    world.receive(shop, variant, 1)
     wait_for("a notification", lambda: inbox(world, phone))
     (note,) = inbox(world, phone)
     assert note["title"] == "Kericho tea no. 3 is back"
@@ -227,11 +223,7 @@ def test_a_browser_that_unsubscribed_is_forgotten_at_the_first_410(world: World)
     )
     assert subscriptions(world, shop) == 2
 
-    world.sql(
-        "UPDATE app.variants SET on_hand = on_hand + 1 WHERE store_id = %s AND id = %s",
-        shop.store_id,
-        variant["id"],
-    )
+    world.receive(shop, variant, 1)
     wait_for("forgotten", lambda: subscriptions(world, shop) == 0)
     wait_for("an SMS", lambda: [m for m in world.outbox(shopper.phone) if "is back" in m["text"]])
     (sms,) = [m for m in world.outbox(shopper.phone) if "is back" in m["text"]]

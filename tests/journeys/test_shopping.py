@@ -146,18 +146,13 @@ def set_price(world: World, shop: Shop, n: int, cents: int) -> None:
 
 
 def set_stock(world: World, shop: Shop, n: int, stock: int) -> None:
-    """Count the shelf anew, with the movement that every change of stock has."""
-    world.sql(
-        "WITH old AS (SELECT store_id, id, reserved + %s - on_hand AS change FROM app.variants"
-        "              WHERE store_id = %s AND id = %s),"
-        " moved AS (INSERT INTO app.stock_movements (id, store_id, variant_id, quantity, reason)"
-        "            SELECT gen_random_uuid(), store_id, id, change, 'count' FROM old)"
-        " UPDATE app.variants v SET on_hand = on_hand + change FROM old"
-        "  WHERE v.store_id = old.store_id AND v.id = old.id",
-        stock,
+    """Count the shelf anew: so many that nobody has reserved."""
+    [row] = world.sql(
+        "SELECT reserved - on_hand AS missing FROM app.variants WHERE store_id = %s AND id = %s",
         shop.store_id,
         shop.variants[n]["id"],
     )
+    world.receive(shop, shop.variants[n], row["missing"] + stock, reason="count")
 
 
 def set_fee(world: World, shop: Shop, cents: int) -> None:

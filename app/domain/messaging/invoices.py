@@ -58,12 +58,17 @@ class Paper:
     """One order in the words of its reader, ready to be set as text, HTML or PDF."""
 
     def __init__(self, store: Store, order: Order) -> None:
-        paid = order.paid_at or order.placed_at
         self.seller = [store.name, store.place, store.phone]
         if store.kra_pin:
             self.seller.append(f"KRA PIN {store.kra_pin}")
         self.title = _("Invoice for order %(code)s", code=order.code)
-        self.about = [(_("Paid on"), f"{nairobi(paid):%Y-%m-%d %H:%M}")]
+        if order.paid_at is None:
+            self.about = [
+                (_("Ordered on"), f"{nairobi(order.placed_at):%Y-%m-%d %H:%M}"),
+                (_("To pay"), format_kes(order.total_cents)),
+            ]
+        else:
+            self.about = [(_("Paid on"), f"{nairobi(order.paid_at):%Y-%m-%d %H:%M}")]
         if order.customer_name:
             self.about.append((_("For"), order.customer_name))
         place = _("You collect it") if order.is_pickup else area_name(order.area)

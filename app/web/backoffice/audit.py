@@ -58,6 +58,7 @@ SENTENCES = {
     "area.added": _("%(area)s: added to your areas"),
     "area.active": _("%(area)s: delivery switched on or off"),
     "order.packed": _("%(code)s packed"),
+    "order.units": _("%(code)s: numbers of its units noted"),
     "order.rider": _("%(code)s: rider changed"),
     "order.dispatched": _("%(code)s left with the rider"),
     "order.delivered": _("%(code)s delivered"),

@@ -99,10 +99,8 @@ def slip(order_id: UUID) -> ResponseReturnValue:
 @bp.get("/<uuid:order_id>/invoice")
 @require_staff("orders.see")
 def invoice(order_id: UUID) -> ResponseReturnValue:
-    """The invoice, for paper: what the customer can have by e-mail. 404 while the order is not paid."""
+    """The invoice, for paper: what the customer can have by e-mail once it is paid."""
     order = get_order(db.session(), order_id)
-    if order.paid_at is None:
-        raise NotFound
     return render_template("backoffice/invoice.html", paper=Paper(g.store, order), order=order)
 
 
@@ -280,7 +278,9 @@ def _act(
         db.session.rollback()
         if is_late():
             return late_answer(str(problem), status=409)
-        if problem.field.startswith(UNIT) and request.form.get("on") != "board":
+        if not problem.field.startswith(UNIT):
+            raise
+        if request.form.get("on") != "board":
             page = _order_context(order_id, wrong={problem.field: str(problem)})
             return render_template("backoffice/order.html", **page), 422
         trouble(str(problem))

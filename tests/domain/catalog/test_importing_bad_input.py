@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import resource
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable
@@ -82,7 +84,16 @@ def test_a_book_that_claims_a_far_corner_takes_no_memory_of_ours() -> None:
     assert [row.reason_code for row in one_wide_row.refused] == ["too_many_cells"]
 
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60 * 1024
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY_BYTES
+
+
+def test_what_reads_such_a_book_has_little_memory() -> None:
+    """The kernel's own answer: what a child used counts the moment before it is a program of its own."""
+    asks = (
+        "import resource, sys; from app.domain.catalog.importing import child; child.main();"
+        " print('|', resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_CPU)[0])"
+    )
+    ended = subprocess.run([sys.executable, "-c", asks], input=b"", capture_output=True, check=True)
+    assert ended.stdout.rpartition(b"|")[2].split() == [b"%d" % MEMORY_BYTES, b"15"]
 
 
 @pytest.mark.parametrize(

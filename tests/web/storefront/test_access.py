@@ -14,7 +14,7 @@ from tests.browsing import address, fill_checkout, purchase_on
 from tests.shop_window import Window
 from tests.world import Purchase, World, wait_for
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 WIDTHS = (320, 360, 1280)
 STANDARDS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
