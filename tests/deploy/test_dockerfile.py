@@ -83,10 +83,13 @@ class Image:
         folder.mkdir(parents=True, exist_ok=True)
         give(self.root, self.user)
 
-    def copy(self, source: str, target: str) -> None:
-        if source != ".":
-            self.make(Path(self.inside(target)).parent)
-            shutil.copy2(CHECKOUT / source, self.inside(target))
+    def copy(self, *words: str) -> None:
+        *sources, target = words
+        if sources != ["."]:
+            place = Path(self.inside(target))
+            self.make(place if target.endswith("/") else place.parent)
+            for source in sources:
+                shutil.copy2(CHECKOUT / source, place)
             return
         for path in build_context():
             (self.workdir / path).parent.mkdir(parents=True, exist_ok=True)
