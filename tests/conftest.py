@@ -71,12 +71,7 @@ QUICK = Timings(
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files with slow tests come first, so that two processes end at the same time.
-
-    Without ../shared its tests are left out, and one line says so.
-    """
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Without ../shared its tests are left out, and one line says so."""
     if SHARED.is_dir():
         return
     gone = [item for item in items if item.get_closest_marker("shared")]

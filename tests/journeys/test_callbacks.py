@@ -6,13 +6,14 @@ import time
 
 import pytest
 
-from bench._stack import Load, load
+from bench._stack import Load, bare, load
 from bench.callbacks import callback_of
 from tests.world import World, wait_for
 
 CALLBACKS, CONNECTIONS, ORDERS = 1_000, 32, 20
 SOON = 0.3  # seconds
 CORES = 2
+BARE_MS = 5.6  # 32 connections at the 5,721 rows a second of a quiet machine (docs/performance.md)
 
 
 @pytest.mark.row("W18", "T12")
@@ -58,12 +59,14 @@ def test_a_thousand_callbacks_are_stored_and_none_is_lost_with_the_worker(world:
     world.stack.kill("money")
     world.stack.restart("money")
     world.faults(query="normal")
-    # Other programs on this machine must not decide: what they took of its two cores is taken off,
-    # and the calmest of three rounds counts.
-    while _own_ms(rounds[-1]) >= SOON * 1000 and len(rounds) < 3:
+    # Neither other programs nor a slow machine must decide: what those took of two cores is taken
+    # off, the limit grows with the time that the least a program can do takes here, and the calmest
+    # of three rounds counts.
+    limit = 1000 * SOON * _slowness(world)
+    while _own_ms(rounds[-1]) >= limit and len(rounds) < 3:
         rounds.append(_post_all(world, requests))
 
-    assert min(map(_own_ms, rounds)) < SOON * 1000, [(r.at(99), r.others) for r in rounds]
+    assert min(map(_own_ms, rounds)) < limit, (limit, [(r.at(99), r.others) for r in rounds])
     stored = CALLBACKS * len(rounds)
     assert _count(world, shop.store_id, "true") == stored
     for purchase in purchases:
@@ -79,6 +82,17 @@ def _post_all(world: World, requests: list[bytes]) -> Load:
     found = load(world.stack.port, [requests[n::CONNECTIONS] for n in range(CONNECTIONS)])
     assert found.statuses == {200: CALLBACKS}, found.said
     return found
+
+
+def _slowness(world: World) -> float:
+    """How many times longer than on a quiet machine one row, stored durably, takes here; at least 1."""
+    request = b"POST / HTTP/1.1\r\nHost: bare\r\nContent-Length: 2\r\n\r\nok"
+    try:
+        with bare(world) as port:
+            found = load(port, [[request] * 40] * CONNECTIONS)
+    finally:
+        world.sql("DROP SCHEMA IF EXISTS bench CASCADE")
+    return max(1.0, found.at(50) / BARE_MS)
 
 
 def _own_ms(found: Load) -> float:
