@@ -5,6 +5,9 @@ Nothing here is needed for correctness; without Redis every read goes to Postgre
 
 from __future__ import annotations
 
+from time import monotonic
+from typing import Any
+
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -29,3 +32,29 @@ def is_reachable(redis: Redis) -> bool:
         return bool(redis.ping())
     except RedisError:
         return False
+
+
+# -- one process makes a thing, the others wait for it ----------------------------------------
+
+
+def take_turn(redis: Redis, name: str, *, seconds: float) -> Any:
+    """Whether making what ``name`` stands for is ours now, for at most so long. Also in a pipeline."""
+    return redis.set(name, "1", nx=True, px=int(seconds * 1000))
+
+
+def give_turn_back(redis: Redis, name: str) -> None:
+    """It is made, or never will be by us: ring for everybody who waits. Also in a pipeline."""
+    redis.delete(name)
+    redis.publish(name, "over")
+
+
+def wait_for_turn(redis: Redis, name: str, *, seconds: float) -> None:
+    """Wait until the turn is given back or ran out because its holder died, or so long at most."""
+    end = monotonic() + seconds
+    with redis.pubsub() as bell:  # type: ignore[no-untyped-call]
+        bell.subscribe(name)
+        bell.get_message(timeout=seconds)  # its own answer: from here on no ring is missed
+        left = min(end - monotonic(), redis.pttl(name) / 1000)
+        end = monotonic() + left
+        while left > 0 and bell.get_message(timeout=left) is None:
+            left = end - monotonic()

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from time import monotonic, sleep, time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 import brotli
@@ -31,7 +31,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cache import cache_key
+from app.cache import cache_key, give_turn_back, take_turn, wait_for_turn
 from app.db.engine import db
 from app.logging import get_logger
 from app.web.metrics import PAGES
@@ -194,26 +194,29 @@ class SharedPages:
         name = self._name(asked, known)
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.get(name)
-        pipeline.set(f"{name}:making", "1", nx=True, px=int(ELSEWHERE * 1000))
+        take_turn(pipeline, f"{name}:making", seconds=ELSEWHERE)
         found = self._try(pipeline.execute)
         if found is None:
             return None, True
         page = Page.unpacked(found[0], known) if found[0] else None
         if page is not None and found[1]:
-            self._try(lambda: self._redis.delete(f"{name}:making"))
+            self._try(lambda: give_turn_back(self._redis, f"{name}:making"))
         return page, bool(found[1])
 
-    def find(self, asked: Asked, known: Known) -> Page | None:
-        data: Any = self._try(lambda: self._redis.get(self._name(asked, known)))
+    def wait(self, asked: Asked, known: Known) -> Page | None:
+        """The copy that another process makes, once it has; None when it keeps none."""
+        name = self._name(asked, known)
+        self._try(lambda: wait_for_turn(self._redis, f"{name}:making", seconds=ELSEWHERE))
+        data: Any = self._try(lambda: self._redis.get(name))
         return Page.unpacked(data, known) if data else None
 
     def end(self, asked: Asked, known: Known, page: Page | None) -> None:
         """Keep what was made, until its minute is over, and let others make it again."""
         name = self._name(asked, known)
         pipeline = self._redis.pipeline(transaction=False)
-        pipeline.delete(f"{name}:making")
         if page is not None:
             pipeline.set(name, page.packed(), px=max(1, int((page.until - time()) * 1000)))
+        give_turn_back(pipeline, f"{name}:making")
         self._try(pipeline.execute)
 
     def _name(self, asked: Asked, known: Known) -> str:
@@ -339,7 +342,7 @@ class PageCache:
         """The page from another process, or made here; and Flask's own answer, if it was asked."""
         page, is_ours = self._shared.begin(asked, known)
         if page is None and not is_ours:
-            page = self._wait_elsewhere(asked, known)
+            page = self._shared.wait(asked, known)
         if page is not None:
             self._shelf.put(asked.key, page)
             return page, None
@@ -352,15 +355,6 @@ class PageCache:
         if page is not None:
             self._shelf.put(asked.key, page)
         return page, answer
-
-    def _wait_elsewhere(self, asked: Asked, known: Known) -> Page | None:
-        end = monotonic() + ELSEWHERE
-        while monotonic() < end:
-            sleep(0.015)
-            page = self._shared.find(asked, known)
-            if page is not None:
-                return page
-        return None
 
     def _page_of(self, asked: Asked, known: Known, version: int, answer: Answer) -> Page | None:
         """What may be kept of an answer: a page that says it is everybody's."""

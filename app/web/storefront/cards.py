@@ -15,7 +15,7 @@ from flask import Blueprint, current_app, g, make_response, redirect
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
-from app.cache import cache_key
+from app.cache import cache_key, give_turn_back, take_turn, wait_for_turn
 from app.clock import utcnow
 from app.db.engine import db
 from app.domain.catalog import queries
@@ -33,7 +33,7 @@ bp = Blueprint("cards", __name__, url_prefix="/media/cards/<regex32:key>/<any(en
 bp.before_request(open_store)
 
 PATIENCE_SECONDS = 6
-LOOK_EVERY_SECONDS = 0.1
+TURN_SECONDS = 20  # as long as drawing may take
 _pens = BoundedSemaphore(1)  # a process draws one picture at a time
 log = get_logger("cards")
 
@@ -93,12 +93,13 @@ def _drawn_once(wanted: ShareCard) -> bytes | None:
     until = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < until:
         try:
-            is_ours = bool(redis.set(turn, "1", nx=True, ex=20))
+            is_ours = take_turn(redis, turn, seconds=TURN_SECONDS)
+            if not is_ours:
+                wait_for_turn(redis, turn, seconds=until - time.monotonic())
         except RedisError:
             is_ours = True  # without the cache at most every process draws it
         if is_ours:
             return _draw(wanted, turn)
-        time.sleep(LOOK_EVERY_SECONDS)
         data = open_card(wanted.store_id, wanted.key)
         if data is not None:
             return data
@@ -118,4 +119,4 @@ def _draw(wanted: ShareCard, turn: str) -> bytes | None:
         return None
     finally:
         with suppress(RedisError):  # else it ends by itself
-            current_app.extensions["cache_redis"].delete(turn)
+            give_turn_back(current_app.extensions["cache_redis"], turn)
