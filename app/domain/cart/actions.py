@@ -90,6 +90,12 @@ def open_cart(session: Session, cart_id: UUID | None, *, channel: str = "web") -
     raise RuntimeError("no free cart code in five tries")
 
 
+def stock_for(cart: Cart, variant: Variant) -> int:
+    """Units of a variant that this cart may hold: what is free, and what is kept for it."""
+    line = cart.line_for(variant.id)
+    return line.stock if line else variant.stock
+
+
 def add_to_cart(session: Session, cart: Cart, variant: Variant, *, quantity: int = 1) -> LineChange:
     """Put ``quantity`` more of a variant in the cart, up to what is in stock.
 
@@ -99,7 +105,7 @@ def add_to_cart(session: Session, cart: Cart, variant: Variant, *, quantity: int
     if quantity < 1:
         raise ValueError("quantity must be at least 1")
     before = cart.line_for(variant.id)
-    most = min(before.stock if before else variant.stock, MOST_OF_ONE)
+    most = min(stock_for(cart, variant), MOST_OF_ONE)
     if most < 1:
         raise OutOfStock(variant.sku, available=0)
     wanted = quantity + (before.quantity if before else 0)
@@ -133,7 +139,7 @@ def add_late(
     if shown and _squeezed(shown) != _squeezed(format_kes(variant.price_at(utcnow()))):
         raise PriceMoved(variant, shown=shown)
     before = cart.line_for(variant.id)
-    available = before.stock - before.quantity if before else variant.stock
+    available = stock_for(cart, variant) - (before.quantity if before else 0)
     if quantity > available:
         raise OutOfStock(variant.sku, available=max(0, available))
     return add_to_cart(session, cart, variant, quantity=quantity)
@@ -236,7 +242,7 @@ def copy_cart(session: Session, into: Cart, other: Cart) -> None:
     for line in other.lines:
         mine = into.line_for(line.variant_id)
         missing = line.quantity - (mine.quantity if mine else 0)
-        if missing > 0 and line.variant.stock > 0:
+        if missing > 0 and stock_for(into, line.variant) > 0:
             add_to_cart(session, into, line.variant, quantity=missing)
     into.area = into.area or other.area
     _touch(session, into)

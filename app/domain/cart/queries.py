@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, selectinload
 
 from app.db.tenancy import bound_store
 from app.domain.cart.models import Cart, CartLine
-from app.domain.catalog.models import Product, Variant
+from app.domain.catalog.models import Variant
 
 _SUMMARY = text(
     "SELECT coalesce(sum(l.quantity), 0)::int AS units,"
@@ -29,18 +29,13 @@ class CartSummary:
 
 
 def find_cart(session: Session, cart_id: UUID | None) -> Cart | None:
-    """The cart with its lines, variants, products and pictures, or None."""
+    """The cart with its lines, variants and products, or None."""
     if cart_id is None:
         return None
     return session.scalars(
         select(Cart)
         .where(Cart.store_id == bound_store(), Cart.id == cart_id)
-        .options(
-            selectinload(Cart.lines)
-            .joinedload(CartLine.variant)
-            .joinedload(Variant.product)
-            .options(selectinload(Product.images), joinedload(Product.category))
-        )
+        .options(selectinload(Cart.lines).joinedload(CartLine.variant).joinedload(Variant.product))
     ).one_or_none()
 
 

@@ -340,8 +340,7 @@ def _ask(
         goes_on=goes_on,
         has_place=place is not None,
     )
-    used = {name: values[name] for name in statement.compile().params}
-    row: dict[str, Any] = session.execute(statement, used).scalar_one()
+    row: dict[str, Any] = session.execute(statement, values).scalar_one()
     if goes_on and not row["cards"]:
         # What it went on from is no longer sold.
         return _ask(session, category, sort, filters, page, None, shown, place=place)

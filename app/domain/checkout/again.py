@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from app.clock import utcnow
 from app.db.tenancy import bound_store
-from app.domain.cart.actions import MOST_OF_ONE, add_to_cart
+from app.domain.cart.actions import MOST_OF_ONE, add_to_cart, stock_for
 from app.domain.cart.models import Cart
 from app.domain.catalog.models import Variant
 from app.domain.orders.models import Order, OrderLine
@@ -49,16 +50,17 @@ def buy_again(session: Session, cart: Cart, order: Order) -> Again:
         if variant is None or not variant.is_active or variant.product.status != "active":
             done.changes.append(_("%(name)s is not sold any more.", name=_called(line)))
             continue
-        if variant.stock < 1:
-            done.changes.append(_("%(name)s is sold out.", name=_called(line)))
-            continue
         _fill_up(session, cart, variant, line, done)
     return done
 
 
 def _fill_up(session: Session, cart: Cart, variant: Variant, line: OrderLine, done: Again) -> None:
     held = cart.line_for(variant.id)
-    wanted = min(line.quantity, variant.stock, MOST_OF_ONE)
+    stock = stock_for(cart, variant)
+    if stock < 1:
+        done.changes.append(_("%(name)s is sold out.", name=_called(line)))
+        return
+    wanted = min(line.quantity, stock, MOST_OF_ONE)
     missing = wanted - (held.quantity if held else 0)
     if missing > 0:
         add_to_cart(session, cart, variant, quantity=missing)
@@ -68,12 +70,15 @@ def _fill_up(session: Session, cart: Cart, variant: Variant, line: OrderLine, do
             _("%(name)s: only %(n)s left, you had %(before)s.", name=_called(line), n=wanted,
               before=line.quantity)
         )  # fmt: skip
-    if variant.price_cents != line.price_cents:
+    now_cents = variant.price_at(utcnow())
+    # What a tier or the customer's group made of it then is the basket's to say, which sees it all.
+    is_everybodys = not {"tier", "group"} & {step["kind"] for step in line.steps}
+    if is_everybodys and now_cents != line.price_cents:
         done.changes.append(
             _(
                 "%(name)s costs %(now)s now, it was %(before)s.",
                 name=_called(line),
-                now=format_kes(variant.price_cents),
+                now=format_kes(now_cents),
                 before=format_kes(line.price_cents),
             )
         )

@@ -35,18 +35,12 @@ class NumberedLine:
     given: list[str]
     on_shelf: list[str]
 
-    @property
-    def is_complete(self) -> bool:
-        return len(self.given) == self.line.quantity
-
 
 def numbered_lines(session: Session, order: Order) -> list[NumberedLine]:
     """The lines of an order whose product keeps a number for each unit, in their order."""
-    asking = set(session.scalars(_asking(OrderLine.id).where(OrderLine.order_id == order.id)))
     return [
         NumberedLine(line, _numbers_of(session, line), _on_shelf(session, line))
-        for line in order.lines
-        if line.id in asking
+        for line in _asking_lines(session, order)
     ]
 
 
@@ -73,8 +67,7 @@ def name_units(
     with another order, or off the shelf.
     """
     changed: dict[str, list[str]] = {}
-    for numbered in numbered_lines(session, order):
-        line = numbered.line
+    for line in _asking_lines(session, order):
         try:
             wanted = read_serials(numbers.get(line.n, ()))
         except FieldProblem as problem:
@@ -90,9 +83,9 @@ def name_units(
                     n=line.quantity,
                 ),
             )
-        if set(wanted) == set(numbered.given):
+        if set(wanted) == set(_numbers_of(session, line)):
             continue
-        _take_back(session, line, keep=wanted)
+        _take_back(session, [line], keep=wanted)
         _send_out(session, line, wanted, actor=actor)
         changed[line.sku] = wanted
     if changed:
@@ -108,9 +101,13 @@ def name_units(
 
 
 def units_come_back(session: Session, order: Order) -> None:
-    """The units of a cancelled or returned order are on the shelf again."""
-    for line in order.lines:
-        _take_back(session, line, keep=())
+    """The units of a cancelled order are on the shelf again."""
+    _take_back(session, order.lines, keep=())
+
+
+def _asking_lines(session: Session, order: Order) -> list[OrderLine]:
+    asking = set(session.scalars(_asking(OrderLine.id).where(OrderLine.order_id == order.id)))
+    return [line for line in order.lines if line.id in asking]
 
 
 def _asking(column: InstrumentedAttribute[UUID]) -> Select[UUID]:
@@ -209,12 +206,12 @@ def _why_not(session: Session, row: Serial, line: OrderLine) -> str | None:
     return None
 
 
-def _take_back(session: Session, line: OrderLine, *, keep: Collection[str]) -> None:
+def _take_back(session: Session, lines: list[OrderLine], *, keep: Collection[str]) -> None:
     session.execute(
         update(Serial)
         .where(
             Serial.store_id == bound_store(),
-            Serial.order_line_id == line.id,
+            Serial.order_line_id.in_([line.id for line in lines]),
             Serial.serial.not_in(list(keep)),
         )
         .values(status="in_stock", order_line_id=None, changed_at=func.now())

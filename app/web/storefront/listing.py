@@ -27,12 +27,10 @@ from app.money import format_kes
 from app.web.limits import SEARCHES, SUGGESTIONS, limiter
 from app.web.public import public
 from app.web.storefront.browse import moved_to
-from app.web.storefront.words import storefront_words
 from app.web.tenancy import open_store
 
 bp = Blueprint("listing", __name__)
 bp.before_request(open_store)
-bp.app_context_processor(storefront_words)
 
 FRAGMENT = "/list"
 MAX_PRICE_KES = 100_000_000

@@ -102,7 +102,13 @@ def offer(token: str) -> ResponseReturnValue:
         return redirect("/cart", code=303)
     if found.status != "live" or found.expires_at <= utcnow():
         return _gone(found, OfferGone(was_used=found.status in ("taken", "used")))
-    return render_template("storefront/back.html", offer=found, token=token, gone="")
+    return render_template(
+        "storefront/back.html",
+        offer=found,
+        token=token,
+        gone="",
+        price_cents=found.variant.price_at(utcnow()),
+    )
 
 
 @bp.post("/back/<regex32:token>")

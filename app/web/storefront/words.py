@@ -12,8 +12,7 @@ from babel.dates import get_day_names
 from flask import g, get_flashed_messages
 
 from app.clock import nairobi, utcnow
-from app.domain.catalog.models import LOW_STOCK, Variant
-from app.domain.catalog.queries import Picture
+from app.domain.catalog.models import LOW_STOCK
 from app.domain.delivery.promises import time_words
 from app.domain.delivery.queries import WEEKDAYS, FeePreview
 from app.domain.stores.models import Store
@@ -49,7 +48,6 @@ def storefront_words() -> dict[str, Callable[..., Any] | Any]:
         "fee_words": fee_words,
         "stock_words": stock_words,
         "stock_class": stock_class,
-        "picture_for": picture_for,
         "look": look_class(store),
         "break_words": break_words(store, now),
         "page_links": page_links(store),
@@ -107,27 +105,6 @@ def stock_words(stock: int) -> str:
 
 def stock_class(stock: int) -> str:
     return "stock-out" if stock < 1 else "stock-low" if stock <= LOW_STOCK else ""
-
-
-def picture_for(variant: Variant) -> Picture | None:
-    """The photo of this variant: of its first option's value if there is one, else the first."""
-    images = variant.product.images
-    if not images:
-        return None
-    value = variant.option_values[0] if variant.option_values else None
-    image = next((i for i in images if value and i.option_value == value), images[0])
-    return Picture(
-        key=image.media_key,
-        width=image.width,
-        height=image.height,
-        tint=image.tint,
-        alt=image.alt,
-        sizes=image.sizes,
-        option_value=image.option_value,
-        files=image.files,
-        is_filled=image.is_filled,
-        focal=(image.focal_x, image.focal_y),
-    )
 
 
 def opening(

@@ -364,6 +364,26 @@ def test_only_the_one_who_proved_the_phone_sees_its_orders(
     assert order.code not in shopper_of(app, store).get("/me").text
 
 
+def test_buying_again_in_the_same_sale_says_nothing_of_a_price(
+    client: Shopper, session: Session
+) -> None:
+    from tests.builders import make_cart, make_promotion
+
+    tea = make_variant(session, name="Tea", sku="TEA", price_cents=1_000_00, stock=9)
+    make_promotion(session, "sale", variants=[tea.id], percent=10)
+    session.expire_all()
+    order = make_order(session, make_cart(session, tea), phone=OWN)
+    session.commit()
+    assert order.lines[0].price_cents == 900_00
+    prove(client, session)
+
+    press(client, "/me", f"{link_of(session, order)}/again")
+
+    page = client.get("/checkout").text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "KES 900" in page
+    assert "it was" not in page
+
+
 def test_buying_again_is_two_taps_and_says_what_changed(
     client: Shopper, session: Session, bought: Any
 ) -> None:
