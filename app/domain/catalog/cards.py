@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-# Where the store is to be found: its canonical host.
-HOST = """
-  (SELECT host FROM app.domains WHERE store_id = app.store_id()
-    ORDER BY is_canonical DESC, verified_at LIMIT 1)
-"""
 # How many are on each shelf, by price step and stock; NULL is the shelf of those on none.
 PRICES = """
   prices AS MATERIALIZED (

@@ -18,9 +18,10 @@ from typing import Any
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.cards import CARD_JSON, HOST, PRICES
+from app.domain.catalog.cards import CARD_JSON, PRICES
 from app.domain.catalog.queries import PAGE_SIZE, Card, Shelf, cards_of, shelves_of
 from app.domain.errors import NotFound
+from app.domain.stores.hosts import HOST
 
 SORTS = ("new", "price", "-price")
 PRICE_STEPS_CENTS = (

@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
-from app.domain.catalog.cards import CARD_JSON, HOST, PRICES, RELATED_JSON
+from app.domain.catalog.cards import CARD_JSON, PRICES, RELATED_JSON
 from app.domain.catalog.models import (
     LOW_STOCK,
     Category,
@@ -28,6 +28,7 @@ from app.domain.catalog.models import (
     Variant,
 )
 from app.domain.errors import NotFound
+from app.domain.stores.hosts import HOST
 from app.domain.stores.trust import TRUST_JSON, Trust
 
 PAGE_SIZE = 24
@@ -318,8 +319,7 @@ WITH wanted AS (
       AND (status = 'active' OR CAST(:with_drafts AS boolean))),
  these AS MATERIALIZED (SELECT id, category_id FROM wanted)
 SELECT jsonb_build_object(
-  'host', (SELECT host FROM app.domains WHERE store_id = app.store_id()
-            ORDER BY is_canonical DESC, verified_at LIMIT 1),
+  'host', {HOST},
   'id', p.id, 'slug', p.slug, 'name', p.name, 'description_html', p.description_html,
   'brand', p.brand,
   'facts', p.facts, 'options', to_jsonb(p.options), 'warranty_months', p.warranty_months,
@@ -355,7 +355,7 @@ def home_page(session: Session) -> HomePage:
     row: dict[str, Any] = session.execute(_HOME).scalar_one()
     return HomePage(
         host=row["host"] or "",
-        lead=_card(row["lead"]) if row["lead"] else None,
+        lead=card_of(row["lead"]) if row["lead"] else None,
         selling=cards_of(row["selling"]),
         is_by_sales=row["is_by_sales"],
         shelves=shelves_of(row["shelves"]),
@@ -468,14 +468,15 @@ def escape_like(words: str) -> str:
     return words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _card(row: dict[str, Any]) -> Card:
+def card_of(row: dict[str, Any]) -> Card:
+    """A card from its JSON."""
     picture = row["picture"]
     return Card(**(row | {"picture": Picture(**picture) if picture else None}))
 
 
 def cards_of(rows: list[dict[str, Any]] | None) -> list[Card]:
     """Cards from their JSON; none for NULL."""
-    return [_card(row) for row in rows or ()]
+    return [card_of(row) for row in rows or ()]
 
 
 def shelves_of(rows: list[dict[str, Any]] | None) -> list[Shelf]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.cards import CARD_JSON, HOST, PRICES
+from app.domain.catalog.cards import CARD_JSON, PRICES
 from app.domain.catalog.listing import (
     MAX_PAGE,
     PLACE,
@@ -31,6 +31,7 @@ from app.domain.catalog.listing import (
 from app.domain.catalog.queries import PAGE_SIZE, cards_of, shelves_of
 from app.domain.catalog.understanding import Term, Wish, clean, plain_words, understand
 from app.domain.errors import NotFound
+from app.domain.stores.hosts import HOST
 
 BEST = "best"
 SEARCH_SORTS = (BEST, *SORTS)

@@ -21,8 +21,7 @@ from app.db.tenancy import bound_store
 from app.domain.catalog.queries import Picture
 from app.domain.delivery.areas import Area, UnknownArea, find_area, get_area
 from app.domain.delivery.fees import FeeRule
-from app.domain.delivery.models import DeliveryArea, FeeRuleRow
-from app.domain.delivery.queries import StoreArea, area_by_own_name, fee_rule
+from app.domain.delivery.queries import StoreArea, area_by_own_name, place_from_json, rule_from_json
 from app.domain.promotions.coupons import Coupon, clean_code, coupon_from, rule_from
 from app.domain.promotions.pricing import Goods, Rule
 from app.domain.stores.trust import TRUST_JSON, Trust
@@ -320,8 +319,8 @@ def _read(
         has_codes=row["has_codes"],
         shopper=_shopper(row["shopper"]) if row["shopper"] else None,
         area=row["area"],
-        place=_place(row["place"]) if row["place"] else None,
-        fee_rules=[_fee_rule(rule) for rule in row["fee_rules"] or ()],
+        place=place_from_json(row["place"]) if row["place"] else None,
+        fee_rules=[rule_from_json(rule) for rule in row["fee_rules"] or ()],
         quotes=[_quoted(quote) for quote in row.get("quotes") or ()],
         areas=_areas(row.get("areas") or ()),
         trust=Trust.from_json(row["trust"]) if row.get("trust") else None,
@@ -366,17 +365,6 @@ def _shopper(row: Mapping[str, Any]) -> KnownShopper:
         last_area=row["last_area"],
         last_landmark=row["last_landmark"],
     )
-
-
-def _place(row: dict[str, Any]) -> StoreArea | None:
-    try:
-        return StoreArea(get_area(row["area"]), DeliveryArea(**row))  # a value, in no session
-    except UnknownArea:
-        return None  # taken out of the product's list since the store chose it
-
-
-def _fee_rule(row: dict[str, Any]) -> FeeRule:
-    return fee_rule(FeeRuleRow(**(row | {"id": UUID(row["id"])})))
 
 
 def _quoted(row: Mapping[str, Any]) -> Quoted:

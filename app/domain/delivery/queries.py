@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -198,32 +199,47 @@ def preview_of(
     )
 
 
+_TERMS = ("area", "fee_cents", "minimum_order_cents", "free_from_cents", "minutes")
+
+
+def place_from_json(row: Mapping[str, Any]) -> StoreArea | None:
+    """A served area from the JSON of its row; None when the product's list has lost it since."""
+    try:
+        area = get_area(row["area"])
+    except UnknownArea:
+        return None
+    return StoreArea(area, DeliveryArea(**{name: row[name] for name in _TERMS}))  # in no session
+
+
+def rule_from_json(row: Mapping[str, Any]) -> FeeRule:
+    """A fee rule from the JSON of its row."""
+    facts = {name: row[name] for name in ("kind", "area", "terms")}
+    return fee_rule(FeeRuleRow(id=UUID(row["id"]), **facts))
+
+
 def preview_of_place(
     session: Session,
     store: Store,
-    area: Area,
     place: Mapping[str, Any],
     *,
     basket_cents: int,
     at: datetime,
-) -> FeePreview:
+) -> FeePreview | None:
     """The same from the store's terms and rules as JSON, as a search brings them along.
 
-    A basket below the area's minimum is told for the smallest that it takes.
+    A basket below the area's minimum is told for the smallest that it takes. None as
+    ``place_from_json``.
     """
-    names = ("area", "fee_cents", "minimum_order_cents", "free_from_cents", "minutes")
-    terms = DeliveryArea(**{name: place["terms"][name] for name in names})
-    rows = [
-        FeeRuleRow(**{name: row[name] for name in ("id", "kind", "area", "terms")})
-        for row in place["rules"] or ()
-    ]
+    found = place_from_json(place["terms"])
+    if found is None:
+        return None
     return preview_of(
         session,
         store,
-        StoreArea(area, terms),
-        basket_cents=max(basket_cents, terms.minimum_order_cents),
+        found,
+        basket_cents=max(basket_cents, found.terms.minimum_order_cents),
         at=at,
-        rules=[fee_rule(row) for row in rows],
+        rules=[rule_from_json(row) for row in place["rules"] or ()],
     )
 
 

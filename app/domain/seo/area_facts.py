@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.domain.catalog.queries import Card, Picture
-from app.domain.delivery.areas import UnknownArea, get_area
+from app.domain.catalog.cards import CARD_JSON
+from app.domain.catalog.queries import Card, cards_of
 from app.domain.delivery.fees import FeeRule
-from app.domain.delivery.models import DeliveryArea, FeeRuleRow
-from app.domain.delivery.queries import StoreArea, fee_rule
+from app.domain.delivery.queries import StoreArea, place_from_json, rule_from_json
+from app.domain.stores.hosts import HOST
 
 PICKS = 4
 ENOUGH_DELIVERIES = 5
@@ -69,10 +69,8 @@ class AreaFacts:
     truth: AreaTruth | None
 
 
-_SERVED = """
-  'host', (SELECT host FROM app.domains
-            WHERE store_id = app.store_id() AND verified_at IS NOT NULL
-            ORDER BY is_canonical DESC, verified_at LIMIT 1),
+_SERVED = f"""
+  'host', {HOST},
   'areas', (SELECT jsonb_agg(jsonb_build_object('area', area, 'fee_cents', fee_cents,
                      'minimum_order_cents', minimum_order_cents,
                      'free_from_cents', free_from_cents, 'minutes', minutes))
@@ -80,7 +78,7 @@ _SERVED = """
   'rules', (SELECT jsonb_agg(jsonb_build_object('id', id, 'position', position, 'kind', kind,
                      'area', area, 'terms', terms) ORDER BY position, id)
               FROM app.fee_rules WHERE store_id = app.store_id() AND is_active)
-"""
+"""  # noqa: S608 - put together from our own text
 
 # Deliveries count from when the money was there, or the order where it is paid at the door.
 _TRUTH = """
@@ -98,10 +96,8 @@ _SERVED_ALONE = text(f"SELECT jsonb_build_object({_SERVED})")
 _FACTS = text(
     f"""
 WITH stocked AS MATERIALIZED (
-  SELECT p.id, p.slug, p.name, p.options, p.category_id,
-         min(app.price_now(v)) FILTER (WHERE v.on_hand > v.reserved) AS price,
-         max(app.price_now(v)) AS dearest, sum(v.on_hand - v.reserved)::int AS stock,
-         count(DISTINCT v.option_values[1])::int AS choices
+  SELECT p.id, p.slug, p.category_id,
+         min(app.price_now(v)) FILTER (WHERE v.on_hand > v.reserved) AS price
     FROM app.products p
     JOIN app.variants v ON v.store_id = p.store_id AND v.product_id = p.id AND v.is_active
    WHERE p.store_id = app.store_id() AND p.status = 'active'
@@ -139,18 +135,8 @@ SELECT jsonb_build_object({_SERVED},
                 WHERE store_id = app.store_id() AND slug = :category),
   'in_stock', (SELECT count(*) FROM shelf),
   'lowest_cents', (SELECT min(price) FROM shelf),
-  'picks', (SELECT jsonb_agg(jsonb_build_object(
-                'slug', s.slug, 'name', s.name, 'price_cents', s.price,
-                'has_range', s.dearest > s.price, 'stock', s.stock, 'option_name', s.options[1],
-                'choices', s.choices, 'picture', (
-                   SELECT jsonb_build_object('key', media_key, 'width', width, 'height', height,
-                            'tint', tint, 'alt', alt, 'sizes', sizes, 'option_value', option_value,
-                            'files', files, 'is_filled', is_filled,
-                            'focal', jsonb_build_array(focal_x, focal_y))
-                     FROM app.product_images
-                    WHERE store_id = app.store_id() AND product_id = s.id
-                      AND status = 'ready' AND removed_at IS NULL
-                    ORDER BY position, id LIMIT 1)) ORDER BY s.place) FROM picked s),
+  'picks', (SELECT jsonb_agg({CARD_JSON} ORDER BY s.place) FROM picked s
+              JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = s.id),
   'categories', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name,
                            'products', k.products) ORDER BY k.position, k.name)
                    FROM (SELECT c.slug, c.name, c.position, count(*) AS products FROM stocked s
@@ -186,7 +172,7 @@ def find_area_facts(session: Session, area: str, category: str | None, now: date
         category_name=row["category"],
         in_stock=row["in_stock"],
         lowest_cents=row["lowest_cents"],
-        picks=[_card(pick) for pick in row["picks"] or ()],
+        picks=cards_of(row["picks"]),
         categories=[StockedCategory(**one) for one in row["categories"] or ()],
         truth=AreaTruth(deliveries=deliveries, usual_minutes=max(1, round(minutes)))
         if deliveries >= ENOUGH_DELIVERIES
@@ -195,19 +181,9 @@ def find_area_facts(session: Session, area: str, category: str | None, now: date
 
 
 def _served(row: Mapping[str, Any]) -> Served:
-    known = []
-    for terms in row["areas"] or ():
-        try:
-            known.append(StoreArea(get_area(terms["area"]), DeliveryArea(**terms)))
-        except UnknownArea:
-            continue  # taken out of the product's list since the store chose it
+    known = filter(None, map(place_from_json, row["areas"] or ()))
     return Served(
         host=row["host"] or "",
         areas=sorted(known, key=lambda one: one.area.name),
-        rules=[fee_rule(FeeRuleRow(**rule)) for rule in row["rules"] or ()],
+        rules=[rule_from_json(rule) for rule in row["rules"] or ()],
     )
-
-
-def _card(row: dict[str, Any]) -> Card:
-    picture = row["picture"]
-    return Card(**(row | {"picture": Picture(**picture) if picture else None}))

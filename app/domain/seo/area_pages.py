@@ -13,7 +13,7 @@ from datetime import datetime, time
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.queries import Card
-from app.domain.delivery.areas import Area
+from app.domain.delivery.areas import Area, get_area
 from app.domain.delivery.fees import Basket, FeeQuote, FeeRule
 from app.domain.delivery.promises import Promise, promise_for, promise_words
 from app.domain.delivery.queries import StoreArea, price_delivery, promise_terms
@@ -94,6 +94,7 @@ def get_area_page(
 
     Raises NotFound where the store does not deliver, or has nothing in stock to bring.
     """
+    get_area(area_slug)  # a slug of no place costs no question
     facts = find_area_facts(session, area_slug, category_slug, at)
     served = facts.served
     found = served.find(area_slug)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
@@ -14,7 +14,7 @@ from app.domain.seo.area_pages import ENOUGH_TO_INDEX
 from app.domain.seo.models import Sitemap
 from app.domain.seo.sitemap import Address, sitemap_files
 from app.domain.seo.track_record import find_track_record
-from app.domain.stores.models import Domain, Store
+from app.domain.stores.models import Store
 
 STALE_AFTER = timedelta(hours=1)
 
@@ -121,16 +121,3 @@ def get_sitemap(session: Session, store: Store, name: str, base_url: str, now: d
     if body is None:
         raise NotFound
     return body
-
-
-def canonical_host(session: Session) -> str:
-    """The host under which search engines should know the store. Raises NotFound without one."""
-    host = session.scalars(
-        select(Domain.host)
-        .where(Domain.store_id == bound_store(), Domain.verified_at.is_not(None))
-        .order_by(Domain.is_canonical.desc(), Domain.created_at, Domain.host)
-        .limit(1)
-    ).one_or_none()
-    if host is None:
-        raise NotFound
-    return host

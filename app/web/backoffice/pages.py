@@ -27,7 +27,7 @@ from app.domain.pages.actions import (
 from app.domain.pages.blocks import KINDS, MOST_BLOCKS, Block, clean_block
 from app.domain.pages.queries import all_pages, find_page, words_in
 from app.domain.pages.ready import POLICIES, READY, Words
-from app.domain.seo.queries import canonical_host
+from app.domain.stores.hosts import canonical_host
 from app.domain.stores.settings import ChangedMeanwhile, check_seen
 from app.domain.stores.settings_logo import MAX_BYTES, keep_small_picture
 from app.i18n import LOCALES, current_locale, gettext_lazy, using_locale

@@ -23,7 +23,7 @@ from app.domain.changes.actions import latest_change
 from app.domain.changes.models import Change
 from app.domain.delivery.queries import WEEKDAYS, area_name
 from app.domain.errors import FieldProblem
-from app.domain.seo.queries import canonical_host
+from app.domain.stores.hosts import canonical_host
 from app.domain.stores.settings import ChangedMeanwhile, save_screen
 from app.domain.stores.settings_logo import MAX_BYTES, keep_logo
 from app.i18n import gettext as _

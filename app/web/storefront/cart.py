@@ -29,7 +29,7 @@ from app.domain.checkout.actions import make_offer, review
 from app.domain.checkout.basket import Basket, cart_basket
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.errors import NotFound, OutOfStock
-from app.domain.seo.queries import canonical_host
+from app.domain.stores.hosts import canonical_host
 from app.i18n import gettext as _
 from app.web.forms import field, positive_int, whole_number
 from app.web.htmx import fragment, wants_fragment

@@ -230,7 +230,6 @@ def _preview(page: Listing, areas: tuple[Area, ...]) -> FeePreview | None:
     return preview_of_place(
         db.session(),
         g.store,
-        areas[0],
         page.place,
         basket_cents=page.lowest_cents or 0,
         at=utcnow(),

@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 from app.addresses import store_url
 from app.clock import utcnow
 from app.db.engine import db
-from app.domain.seo.queries import canonical_host, get_sitemap
+from app.domain.seo.queries import get_sitemap
 from app.domain.seo.sitemap import INDEX
+from app.domain.stores.hosts import canonical_host
 from app.web.storefront.heads import home_head, listing_head, product_head
 from app.web.tenancy import open_store
 

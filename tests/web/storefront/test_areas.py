@@ -18,8 +18,11 @@ from app.clock import utcnow
 from app.domain.catalog.models import Product
 from app.domain.delivery.models import DeliveryArea
 from app.domain.delivery.queries import fee_preview
+from app.domain.errors import NotFound
 from app.domain.orders.states import OrderStatus
+from app.domain.seo.area_pages import get_area_page
 from app.domain.stores.models import Store
+from tests.builders import make_promotion
 from tests.insight_rows import add_area, add_category, add_order, add_product, set_stock
 
 Visit = Callable[[str], TestResponse]
@@ -55,6 +58,22 @@ def page_of(visit: Visit, path: str) -> str:
     answer = visit(path)
     assert answer.status_code == 200, path
     return html.unescape(answer.text)
+
+
+def test_goods_on_sale_show_their_old_price_as_everywhere(stocked: Session, visit: Visit) -> None:
+    watch = stocked.query(Product).filter_by(slug="steel-watch").one()
+    make_promotion(stocked, "sale", variants=[watch.variants[0].id], percent=10)
+    stocked.commit()
+
+    for path in ("/areas/kilimani/watches", "/c/watches"):
+        page = page_of(visit, path).replace("\N{NO-BREAK SPACE}", " ")
+        assert "KES 1,665" in page, path
+        assert re.search(r"<s[ >][^<]*KES 1,850", page), path
+
+
+def test_a_slug_of_no_place_costs_no_question(stocked: Session, store: Store, app: Flask) -> None:
+    with pytest.raises(NotFound):
+        get_area_page(None, store, "no-such-place", None, utcnow())  # type: ignore[arg-type]
 
 
 @pytest.mark.row("N77")
