@@ -39,6 +39,7 @@ DEFINERS = {
     "changed_pages": "versions of pages, by store, for a web process that serves every store",
     "fold_changes": "the relay counts every store's changes and asks for purges",
     "resolve_letter": "the provider's id of a letter that came back -> message and store",
+    "people_with": "who of the bound store has one of these roles, for a job that tells them something",
     "run_due_schedules": "the relay advances every store's schedules and writes their outbox rows",
     "search_products": "an index of words is not used under row-level security",
     "near_words": "the same for a mistyped word",

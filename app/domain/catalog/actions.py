@@ -19,6 +19,7 @@ from app.domain.stores.models import Store
 
 ALLOWED_TAGS = {"p", "br", "b", "strong", "i", "em", "ul", "ol", "li", "h3", "h4"}
 
+SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,79}")  # of a product or a category
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
@@ -10,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
-from app.domain.catalog.actions import slug_of, touch_content
+from app.domain.catalog.actions import SLUG, slug_of, touch_content
 from app.domain.catalog.models import Category, OldCategorySlug
 from app.domain.changes.actions import ChangedSince, puts_back, remember
 from app.domain.changes.models import Change
@@ -18,7 +17,6 @@ from app.domain.errors import FieldProblem, NotFound
 from app.i18n import gettext_lazy as _
 
 MAX_NAME = 60
-_SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,79}")
 
 
 def rename_category(
@@ -34,7 +32,7 @@ def rename_category(
     slug = slug.strip().lower() or slug_of(name)
     if not 1 <= len(name) <= MAX_NAME:
         raise FieldProblem("name", _("Use 1 to 60 letters."))
-    if not _SLUG.fullmatch(slug):
+    if not SLUG.fullmatch(slug):
         raise FieldProblem("slug", _("Use small letters, digits and hyphens, like smart-watches."))
     owner = session.scalar(
         select(Category.id).where(Category.store_id == bound_store(), Category.slug == slug)

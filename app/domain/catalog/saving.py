@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.db.tenancy import bound_store
 from app.domain.catalog.actions import (
+    SLUG,
     free_slug,
     receive_stock,
     safe_html,
@@ -42,7 +42,6 @@ MAX_WARRANTY_MONTHS = 120
 MAX_WEIGHT_GRAMS = 1_000_000
 MAX_TITLE, MAX_DESCRIPTION = 70, 200
 
-_SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,79}")
 _KEPT = (
     *("name", "slug", "description_html", "brand", "status", "vat_class", "warranty_months"),
     *("seo_title", "seo_description", "tracks_serials"),
@@ -351,7 +350,7 @@ def _problems(session: Session, product: Product | None, facts: ProductFacts) ->
         ("seo_description", len(facts.seo_description) <= MAX_DESCRIPTION, _("Up to 200 letters.")),
         (
             "slug",
-            not facts.slug or _SLUG.fullmatch(facts.slug),
+            not facts.slug or SLUG.fullmatch(facts.slug),
             _("Small letters, digits and single hyphens, like “steel-flask”."),
         ),
         (

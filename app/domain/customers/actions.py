@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
 from app.domain.customers.models import Customer, ProvenNumber, ShopperSession
-from app.domain.customers.queries import person_behind
-from app.domain.errors import NotFound
+from app.domain.customers.queries import get_customer, person_behind
 from app.ids import new_id, new_token, token_hash
 from app.vault import vault
 
@@ -65,12 +64,8 @@ def remember_customer(
 
     Raises NotFound.
     """
-    customer = session.get(Customer, (bound_store(), customer_id))
-    if customer is None:
-        raise NotFound
-    return _remember(
-        session, person_behind(session, customer), _news(name=name, area=area, landmark=landmark)
-    )
+    customer = person_behind(session, get_customer(session, customer_id))
+    return _remember(session, customer, _news(name=name, area=area, landmark=landmark))
 
 
 def start_shopper_session(session: Session, customer: Customer, *, phone: str = "") -> str:

@@ -14,7 +14,6 @@ from app.domain.catalog.models import StockWait
 from app.domain.catalog.queries import escape_like
 from app.domain.customers.models import Customer, SavedNumber
 from app.domain.customers.queries import find_customer, person_behind, profiles_of
-from app.domain.errors import NotFound
 from app.domain.orders.models import Order
 from app.i18n import gettext_lazy as _
 from app.phones import InvalidPhone, parse_msisdn
@@ -147,14 +146,6 @@ def find_by_words(session: Session, typed: str) -> Customer | None:
         .limit(1)
     )
     return person_behind(session, owner) if owner else None
-
-
-def get_customer(session: Session, customer_id: UUID) -> Customer:
-    """A customer of this store. Raises NotFound."""
-    customer = session.get(Customer, (bound_store(), customer_id))
-    if customer is None:
-        raise NotFound
-    return customer
 
 
 def saved_of(session: Session, customer: Customer) -> list[SavedNumber]:

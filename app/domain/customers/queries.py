@@ -9,8 +9,17 @@ from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
 from app.domain.customers.models import Customer, ShopperSession
+from app.domain.errors import NotFound
 from app.ids import token_hash
 from app.vault import vault
+
+
+def get_customer(session: Session, customer_id: UUID) -> Customer:
+    """A customer of this store. Raises NotFound."""
+    customer = session.get(Customer, (bound_store(), customer_id))
+    if customer is None:
+        raise NotFound
+    return customer
 
 
 def find_customer(session: Session, phone: str) -> Customer | None:

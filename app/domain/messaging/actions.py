@@ -38,7 +38,8 @@ from app.domain.messaging.push import (
 )
 from app.domain.messaging.words import OrderFacts, code_message, order_message
 from app.domain.orders.models import Order
-from app.domain.stores.models import Domain, Store
+from app.domain.stores.hosts import host_of_store
+from app.domain.stores.models import Store
 from app.i18n import using_locale
 from app.ids import new_id
 from app.jobs import Topic, TryLater, ask_for
@@ -91,7 +92,7 @@ def _notify(session: Session, order: Order, kind: str) -> None:
         "store": store.name,
         "slug": store.slug,
         "amount": format_kes(order.total_cents),
-        "token": vault().open(order.token_sealed, store_id=bound_store(), column="orders.token"),
+        "token": order.token,
         "order_id": str(order.id),
     }
     for subscription in told:
@@ -138,13 +139,10 @@ def complete_receipt(session: Session, order: Order, receipt: str) -> None:
 
 def host_and_channel(session: Session) -> tuple[str, bool]:
     """The store's own host for links, and whether it sends by WhatsApp: one look for both."""
-    host = select(Domain.host).where(
-        Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
-    )
     has_whatsapp = select(ChannelSettings.is_active).where(
         ChannelSettings.store_id == bound_store()
     )
-    found = session.execute(select(host.scalar_subquery(), has_whatsapp.scalar_subquery())).one()
+    found = session.execute(select(host_of_store, has_whatsapp.scalar_subquery())).one()
     return found[0] or "", bool(found[1])
 
 
@@ -152,11 +150,10 @@ def _order_text(
     session: Session, order: Order, kind: str, host: str, *, receipt: str = "", rider: str = ""
 ) -> str:
     store = session.get_one(Store, bound_store())
-    token = vault().open(order.token_sealed, store_id=bound_store(), column="orders.token")
     facts = OrderFacts(
         store=store.name,
         code=order.code,
-        link=order_link(host, token),
+        link=order_link(host, order.token),
         total_cents=order.total_cents,
         area=area_name(order.area),
         receipt=receipt,

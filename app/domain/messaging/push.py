@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, Uuid, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
 from app.domain.errors import FieldProblem
 from app.domain.messaging.models import PushSubscription
+from app.domain.people.permissions import roles_with
 from app.i18n import gettext as _
 from app.i18n import gettext_noop, using_locale
 from app.ids import new_id
@@ -84,7 +85,12 @@ def follow(
     browser.checked()
     store_id = bound_store()
     mine = _about(order_id=order_id, wait_id=wait_id, person_id=person_id)
-    known = session.scalar(select(func.count()).select_from(PushSubscription).where(*mine))
+    endpoint_hash = vault().lookup(browser.endpoint, store_id=store_id)
+    known = session.scalar(
+        select(func.count())
+        .select_from(PushSubscription)
+        .where(*mine, PushSubscription.endpoint_hash != endpoint_hash)
+    )
     if (known or 0) >= MOST_OF_ONE:
         raise FieldProblem("endpoint", _("Enough phones are told about this already."))
     session.execute(
@@ -92,7 +98,7 @@ def follow(
         .values(
             id=new_id(),
             store_id=store_id,
-            endpoint_hash=vault().lookup(browser.endpoint, store_id=store_id),
+            endpoint_hash=endpoint_hash,
             sealed=vault().seal(
                 json.dumps(asdict(browser)), store_id=store_id, column=PushSubscription.COLUMN
             ),
@@ -123,10 +129,13 @@ def note_about_order(kind: str, subscription: PushSubscription, **facts: str) ->
 def subscriptions_about_order(
     session: Session, order_id: UUID, kind: str
 ) -> Sequence[PushSubscription]:
-    """The browsers that are told: those that follow the order, and for new work the desk's."""
+    """The browsers that are told: those that follow the order, and for new work those of the people
+    who may see orders at this moment, whatever they might when they asked.
+    """
     told = PushSubscription.order_id == order_id
     if kind in NEW_WORK:
-        told = or_(told, PushSubscription.person_id.is_not(None))
+        may_see = func.app.people_with(sorted(roles_with("orders.see")), type_=Uuid())
+        told = or_(told, PushSubscription.person_id.in_(select(may_see)))
     return session.scalars(
         select(PushSubscription).where(PushSubscription.store_id == bound_store(), told)
     ).all()

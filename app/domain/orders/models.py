@@ -14,6 +14,7 @@ from app.domain.customers.models import Customer
 from app.domain.delivery.models import Rider
 from app.domain.errors import IllegalTransition
 from app.domain.orders.states import NEXT, OrderStatus
+from app.vault import vault
 
 
 class Order(StoreOwned, Base):
@@ -84,6 +85,11 @@ class Order(StoreOwned, Base):
             raise IllegalTransition("order", self.status, status)
         self.status = status
         self.version += 1
+
+    @property
+    def token(self) -> str:
+        """The secret of the order's own page, opened from its seal."""
+        return vault().open(self.token_sealed, store_id=self.store_id, column="orders.token")
 
 
 class OrderLine(StoreOwned, Base):

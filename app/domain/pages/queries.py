@@ -11,7 +11,8 @@ from app.db.tenancy import bound_store
 from app.domain.errors import NotFound
 from app.domain.pages.models import Page
 from app.domain.pages.ready import POLICIES, READY, Words, facts_of, ready_title, ready_words
-from app.domain.stores.models import Domain, Store
+from app.domain.stores.hosts import host_of_store
+from app.domain.stores.models import Store
 from app.i18n import LOCALES
 
 
@@ -52,15 +53,8 @@ def published_words(session: Session, store: Store, slug: str, locale: str) -> t
 
     Raises NotFound unless the page is published.
     """
-    host = (
-        select(Domain.host)
-        .where(Domain.store_id == bound_store(), Domain.verified_at.is_not(None))
-        .order_by(Domain.is_canonical.desc(), Domain.verified_at)
-        .limit(1)
-        .scalar_subquery()
-    )
     row = session.execute(
-        select(Page, host).where(
+        select(Page, host_of_store).where(
             Page.store_id == bound_store(), Page.slug == slug, Page.is_published
         )
     ).one_or_none()

@@ -186,11 +186,6 @@ def price_basket(
     return PricedBasket(lines)
 
 
-def covers_any(rule: Rule, goods: Iterable[Goods]) -> bool:
-    """Whether the promotion is for anything in this basket."""
-    return any(rule.covers(each) for each in goods)
-
-
 # -- one price per unit --------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -275,15 +275,7 @@ def sight_of(session: Session, promotion: Promotion) -> Sight | None:
     goods = [each for each, _name in _enough(rule, samples)]
     names = {each.key: name for each, name in samples}
     if promotion.kind == "sale":
-        rule = Rule(
-            id=rule.id,
-            kind="group",
-            effect=rule.effect,
-            name=rule.name,
-            percent=rule.percent,
-            amount_cents=rule.amount_cents,
-            ignores_floor=rule.ignores_floor,
-        )
+        rule = replace(rule, kind="group")
     is_coupon = promotion.kind == "coupon"
     priced = price_basket(goods, [] if is_coupon else [rule], rule if is_coupon else None)
     return Sight(
@@ -338,17 +330,4 @@ def _enough(rule: Rule, samples: list[tuple[Goods, str]]) -> list[tuple[Goods, s
     first = samples[0][0]
     if rule.minimum_cents and first.now_cents:
         wanted = max(wanted, -(-rule.minimum_cents // first.now_cents))
-    return [
-        (
-            Goods(
-                key=each.key,
-                quantity=min(wanted, 99),
-                price_cents=each.price_cents,
-                now_cents=each.now_cents,
-                floor_cents=each.floor_cents,
-                shelves=each.shelves,
-            ),
-            name,
-        )
-        for each, name in samples
-    ]
+    return [(replace(each, quantity=min(wanted, 99)), name) for each, name in samples]

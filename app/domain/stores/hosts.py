@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from sqlalchemy import ColumnElement, literal_column, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound
@@ -14,9 +14,17 @@ HOST = """
 """
 
 
+host_of_store: ColumnElement[str | None] = literal_column(HOST)  # the same, to select
+
+
+def find_host(session: Session) -> str | None:
+    """The host under which the store is known; None while it has none that is verified."""
+    return session.scalar(select(host_of_store))
+
+
 def canonical_host(session: Session) -> str:
     """The host under which search engines should know the store. Raises NotFound without one."""
-    host: str | None = session.scalar(text(f"SELECT {HOST}"))
+    host = find_host(session)
     if host is None:
         raise NotFound
     return host

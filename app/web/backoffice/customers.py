@@ -14,7 +14,6 @@ from app.domain.changes.actions import latest_change
 from app.domain.customers.finding import (
     PAGE,
     find_by_words,
-    get_customer,
     likely_pairs,
     list_customers,
     merged_profiles,
@@ -29,6 +28,7 @@ from app.domain.customers.merging import (
     stakes_of,
 )
 from app.domain.customers.models import Customer
+from app.domain.customers.queries import get_customer
 from app.domain.orders.queries import latest_orders_of
 from app.i18n import gettext as _
 from app.phones import national

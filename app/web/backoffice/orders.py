@@ -12,7 +12,6 @@ from flask.typing import ResponseReturnValue
 
 from app.addresses import order_link
 from app.db.engine import db
-from app.db.tenancy import bound_store
 from app.domain.errors import FieldProblem, NotFound
 from app.domain.messaging.invoices import Paper
 from app.domain.orders import actions, story
@@ -30,12 +29,11 @@ from app.domain.orders.queries import (
 )
 from app.domain.orders.units import numbered_lines
 from app.domain.payments.states import OPEN
-from app.domain.stores.models import Domain
+from app.domain.stores.hosts import find_host
 from app.i18n import gettext as _
 from app.ids import new_id
 from app.jobs import Topic, ask_for
 from app.phones import masked, national
-from app.vault import vault
 from app.web.auth import require_staff
 from app.web.backoffice.shell import actor, back_or, badges, desk, may, toast, trouble
 from app.web.backoffice.words import TAB_WORDS
@@ -336,13 +334,8 @@ def _order_context(
 
 def _shopper_link(order: Order) -> str:
     """The shopper's own page of the order."""
-    host = db.session.scalar(
-        db.select(Domain.host).where(
-            Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
-        )
-    )
-    token = vault().open(order.token_sealed, store_id=bound_store(), column="orders.token")
-    return order_link(host, token) if host else ""
+    host = find_host(db.session())
+    return order_link(host, order.token) if host else ""
 
 
 def _name(order: Order) -> str:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from flask import abort, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.addresses import store_url
@@ -26,7 +25,7 @@ from app.domain.catalog.saving import (
 )
 from app.domain.catalog.waiting import waiting_for
 from app.domain.changes.actions import latest_change
-from app.domain.stores.models import Domain
+from app.domain.stores.hosts import canonical_host
 from app.i18n import gettext as _
 from app.web.auth import require_staff
 from app.web.backoffice.product_form import (
@@ -93,14 +92,7 @@ def attributes() -> ResponseReturnValue:
 def preview(product_id: UUID) -> ResponseReturnValue:
     """To the shop's own page of it: the public one, or for a draft one that only this link opens."""
     product = _product(product_id)
-    host = db.session.scalar(
-        select(Domain.host)
-        .where(Domain.store_id == bound_store(), Domain.verified_at.is_not(None))
-        .order_by(Domain.is_canonical.desc(), Domain.host)
-        .limit(1)
-    )
-    if host is None:
-        abort(404)
+    host = canonical_host(db.session())
     path = f"/p/{product.slug}"
     if product.status != "active":
         path = f"/preview/{preview_token(product)}"

@@ -74,11 +74,11 @@ from app.domain.onboarding.queries import (
 from app.domain.onboarding.steps import progress_of
 from app.domain.orders.models import Order
 from app.domain.payments.queries import payment_view
-from app.domain.stores.models import Domain, Store
+from app.domain.stores.hosts import find_host
+from app.domain.stores.models import Store
 from app.i18n import gettext as _
 from app.money import InvalidAmount, format_kes, parse_kes
 from app.phones import InvalidPhone, national, parse_msisdn
-from app.vault import vault
 from app.web.auth import require_staff
 from app.web.backoffice.areas import BAND_WORDS
 from app.web.backoffice.home import home_of
@@ -540,17 +540,11 @@ def _test_facts() -> dict[str, Any]:
 
 
 def _order_address(order: Order) -> str:
-    token = vault().open(order.token_sealed, store_id=bound_store(), column="orders.token")
-    return order_link(_host(), token)
+    return order_link(_host(), order.token)
 
 
 def _host() -> str:
-    host = db.session.scalar(
-        select(Domain.host).where(
-            Domain.store_id == bound_store(), Domain.is_canonical, Domain.verified_at.is_not(None)
-        )
-    )
-    return host or ""
+    return find_host(db.session()) or ""
 
 
 def _shop_address() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import (
     Blueprint,
     Response,
@@ -25,14 +23,12 @@ from app.domain.customers.actions import (
     start_shopper_session,
 )
 from app.domain.customers.numbers import MOST, numbers_of
-from app.domain.orders.models import Order
 from app.domain.orders.queries import latest_orders_of
 from app.domain.orders.states import OrderStatus
 from app.domain.people.otp import check_code, request_code, tries_left
 from app.i18n import current_locale, gettext_lazy
 from app.i18n import gettext as _
 from app.phones import InvalidPhone, masked, parse_msisdn
-from app.vault import vault
 from app.web.forms import field
 from app.web.limits import CODES, SIGN_INS, client_address, limiter
 from app.web.shopper import (
@@ -66,14 +62,6 @@ STATUS_WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class Past:
-    """One order of the shopper's, as the list shows it."""
-
-    order: Order
-    token: str  # of its own page
-
-
 @bp.get("")
 def show() -> ResponseReturnValue:
     return make_response(me_page(next_path=_next_path(request.args.get("next", ""))))
@@ -88,9 +76,7 @@ def me_page(*, next_path: str = "", wrong: dict[str, str] | None = None, typed: 
         shopper=shopper,
         numbers=numbers_of(session, shopper, shopper_token()) if shopper else [],
         most=MOST,
-        orders=[Past(order, _token_of(order)) for order in latest_orders_of(session, shopper.id)]
-        if shopper
-        else [],
+        orders=latest_orders_of(session, shopper.id) if shopper else [],
         status_words=STATUS_WORDS,
         next_path=next_path,
         wrong=wrong or {},
@@ -190,10 +176,6 @@ def _pending_phone() -> str | None:
         return str(_signer().loads(field("pending", most=300), max_age=PENDING_SECONDS))
     except BadSignature:
         return None
-
-
-def _token_of(order: Order) -> str:
-    return vault().open(order.token_sealed, store_id=order.store_id, column="orders.token")
 
 
 def _signer() -> URLSafeTimedSerializer:
