@@ -42,7 +42,7 @@ from tests.browsing import hear_polls
 from tests.serving import served
 from tests.world import World
 
-pytest_plugins = ["tests.rows_plugin", "tests.shop_window"]
+pytest_plugins = ["tests.alone", "tests.rows_plugin", "tests.shop_window"]
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("SHARED_DIR") or ROOT.parent / "shared")

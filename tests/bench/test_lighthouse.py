@@ -14,7 +14,7 @@ from bench._lighthouse import QUIET, SLOWDOWN, NoReport, look_at
 from bench._wire import phone
 from tests.shop_window import Window
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.alone, pytest.mark.browser, pytest.mark.slow]
 
 # The figures to reach on a quiet machine are in bench/lighthouse.py.
 PERFORMANCE, INTERACTIVE = 90, 2_000

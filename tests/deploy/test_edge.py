@@ -121,6 +121,7 @@ def test_nginx_answers_by_itself_for_the_rest_of_the_second(edge: Edge, page: st
     assert (again[0], again[2]) == (304, "")
 
 
+@pytest.mark.alone
 @pytest.mark.row("N79", "N91", "N6")
 @pytest.mark.parametrize(
     ("page", "edit", "words"),

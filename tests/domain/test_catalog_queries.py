@@ -27,6 +27,7 @@ def test_the_home_page_leaves_sold_out_goods_out(session: Session) -> None:
     assert not page.is_by_sales
 
 
+@pytest.mark.alone
 def test_the_home_of_a_shop_filled_a_moment_ago_opens_at_once(session: Session) -> None:
     """Postgres knows no numbers of such a shop yet: whatever it guesses, no step runs within another."""
     for number in range(30):

@@ -180,6 +180,7 @@ def test_an_unknown_slug_is_not_found() -> None:
     assert isinstance(error.value, KeyError)
 
 
+@pytest.mark.alone
 @pytest.mark.row("N23")
 def test_ten_thousand_lookups_are_quick() -> None:
     typed = [text for text, _ in MISSPELLINGS] + NONSENSE
@@ -189,6 +190,7 @@ def test_ten_thousand_lookups_are_quick() -> None:
     assert time.perf_counter() - started < 1.0
 
 
+@pytest.mark.alone
 def test_ten_thousand_different_typings_are_quick_too() -> None:
     names = [area.name for area in all_areas()]
     typed = [f"{name[:3]}{letter}{name[3:]}" for letter in "abcdefgh" for name in names]

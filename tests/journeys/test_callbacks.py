@@ -39,6 +39,7 @@ def test_the_order_page_says_sending_while_the_provider_hangs(world: World) -> N
     assert purchase.attempts()[-1]["status"] == "sending"
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.row("W19", "M43")
 def test_a_thousand_callbacks_are_stored_and_none_is_lost_with_the_worker(world: World) -> None:

@@ -17,6 +17,8 @@ from local import os_process, ports
 from local.home import CHECKOUT, Home
 from local.stack import Stack
 
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
+
 # What is promised for a machine that does nothing else meanwhile.
 FIRST_START_S = 120
 NEXT_START_S = 10
@@ -90,7 +92,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         stack.stop()
 
 
-@pytest.mark.slow
 @pytest.mark.row("W59", "T79", "M13")
 def test_a_first_start_opens_shops_with_goods_and_says_who_can_sign_in(shop: Shop) -> None:
     assert shop.seconds_to_ready <= allowed(FIRST_START_S)
@@ -108,7 +109,6 @@ def test_a_first_start_opens_shops_with_goods_and_says_who_can_sign_in(shop: Sho
     assert shop.ask(f"localhost:{shop.port}", "/readyz")[0] == 200
 
 
-@pytest.mark.slow
 def test_every_program_runs_and_a_next_start_is_quick(shop: Shop) -> None:
     commands = " ".join(
         os_process.command_of(pid) for pid in os_process.children_of([shop.process.pid])

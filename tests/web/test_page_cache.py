@@ -417,6 +417,7 @@ def test_folding_the_changes_changes_no_version(
     assert left == (0,)
 
 
+@pytest.mark.alone
 @pytest.mark.row("N79", "T69")
 def test_another_process_has_the_page_and_hears_of_the_edit(
     settings: Settings, redis: Redis, session: Session, store: Store, shop: str
@@ -640,6 +641,7 @@ def test_how_often_each_kind_of_page_was_at_hand_is_reported(
     assert grew["hit"] == 4
 
 
+@pytest.mark.alone
 @pytest.mark.row("N42")
 def test_a_cold_product_page_is_quick_and_a_warm_one_quicker(
     cached: Flask, session: Session, store: Store, shop: str

@@ -108,6 +108,7 @@ def test_a_changed_price_changes_one_row_and_the_pages(shop: Session) -> None:
     assert shop.scalar(select(Store.content_version)) == version + 1
 
 
+@pytest.mark.alone
 @pytest.mark.row("W29")
 def test_500_products_come_in_within_a_minute_with_a_report_on_every_bad_row(
     shop: Session,

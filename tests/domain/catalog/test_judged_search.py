@@ -95,6 +95,7 @@ def test_in_stock_comes_first_among_goods_that_fit_as_well(session: Session) -> 
     assert [card.stock for card in search(session, "lamp").cards] == [1, 1, 1, 0, 0, 0]
 
 
+@pytest.mark.alone
 @pytest.mark.row("N35")
 @pytest.mark.shared
 @pytest.mark.slow

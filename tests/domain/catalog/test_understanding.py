@@ -105,6 +105,7 @@ def test_anything_typed_is_read(text: str) -> None:
         assert all("'" not in phrase and "\\" not in phrase for phrase in term.phrases)
 
 
+@pytest.mark.alone
 def test_ten_thousand_letters_are_read_at_once() -> None:
     begun = time.perf_counter()
     for text in ("x" * 10_000, "under " * 2_000, "9" * 10_000, "between 1 and " * 900):

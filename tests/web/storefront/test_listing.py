@@ -223,6 +223,7 @@ ODD = (
 )
 
 
+@pytest.mark.alone
 @pytest.mark.row("N60")
 @pytest.mark.parametrize("path", ["/search", "/search/list", "/search/suggest"])
 def test_odd_words_are_answered_in_bounded_time(
