@@ -22,7 +22,7 @@ class Pen:
     """Draws in a square of 1000 by 1000 units, whatever the size of the picture."""
 
     def __init__(self, size: int, *, background: RGB, oversampling: int = 3) -> None:
-        self._size = size
+        self._oversampling = oversampling
         self._image = Image.new("RGB", (size * oversampling, size * oversampling), background)
         self._draw = ImageDraw.Draw(self._image, "RGBA")
         self._offset = (0, 0)
@@ -31,9 +31,7 @@ class Pen:
 
     def picture(self) -> Image.Image:
         """The finished picture at the size asked for."""
-        return self._image.resize(
-            (self._size, self._size), Image.Resampling.LANCZOS, reducing_gap=2
-        )
+        return self._image.reduce(self._oversampling)
 
     def fill(self, points: Sequence[Point], paint: Paint) -> None:
         self._draw.polygon([self._device(point) for point in points], fill=paint)
