@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import brotli
@@ -25,7 +26,7 @@ PHONE: dict[str, Any] = {
     "locale": "en-KE",
 }
 KINDS = {"Document": "html", "Script": "js", "Image": "photo", "Fetch": "fragment"}
-QUIET_MS = 700
+QUIET_S, MOST_S = 0.7, 20
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Fetched:
     size: int = 0
     body: int = 0
     is_cached: bool = False
+    is_done: bool = False
 
 
 class Wire:
@@ -50,6 +52,7 @@ class Wire:
         session.on("Network.responseReceived", self._received)
         session.on("Network.requestServedFromCache", self._from_cache)
         session.on("Network.loadingFinished", self._finished)
+        session.on("Network.loadingFailed", self._failed)
         session.send("Network.enable")
 
     def _sent(self, event: dict[str, Any]) -> None:
@@ -70,13 +73,28 @@ class Wire:
     def _finished(self, event: dict[str, Any]) -> None:
         if found := self._found.get(event["requestId"]):
             found.size = int(event["encodedDataLength"])
+            found.is_done = True
+
+    def _failed(self, event: dict[str, Any]) -> None:
+        if found := self._found.get(event["requestId"]):
+            found.is_done = True
 
     def view(self, url: str) -> list[Fetched]:
         """Open a page and wait until nothing more comes; what travelled for it."""
         self._found.clear()
         self._page.goto(url)
         self._page.wait_for_load_state("networkidle")
-        self._page.wait_for_timeout(QUIET_MS)
+        return self.settle()
+
+    def settle(self) -> list[Fetched]:
+        """Wait until the wire is quiet: nothing on its way, and nothing new for a while."""
+        end = monotonic() + MOST_S
+        quiet_since, known = monotonic(), -1
+        while monotonic() - quiet_since < QUIET_S:
+            assert monotonic() < end, [f.url for f in self._found.values() if not f.is_done]
+            self._page.wait_for_timeout(50)  # the browser's news come in meanwhile
+            if len(self._found) != known or not all(f.is_done for f in self._found.values()):
+                quiet_since, known = monotonic(), len(self._found)
         return self.so_far()
 
     def so_far(self) -> list[Fetched]:

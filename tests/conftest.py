@@ -22,7 +22,7 @@ from alembic import command
 from alembic.config import Config
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from redis import Redis
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -323,21 +323,53 @@ def _calm(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One headless Chromium for this test process."""
-    path = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
+def playwright() -> Iterator[Playwright]:
+    """What starts browsers; a process has one of it."""
+    with sync_playwright() as started:
+        yield started
+
+
+def chromium_at(playwright: Playwright, path: str | None) -> Browser:
     words = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking"
     flags = [f"--{word}" for word in f"{words} disable-component-update disable-sync".split()]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
+    return playwright.chromium.launch(executable_path=path, args=flags)
+
+
+def whole_chromium_path() -> str | None:
+    return os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """One Chromium without windows for this test process, or the whole one where there is none."""
+    path = os.environ.get("HEADLESS_SHELL_PATH") or shutil.which("chromium-headless-shell")
+    browser = chromium_at(playwright, path or whole_chromium_path())
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """A shopper's phone: 360×740, a new profile."""
-    context = chromium.new_context(viewport={"width": 360, "height": 740}, locale="en-KE")
+    yield from new_phone(chromium)
+
+
+def new_phone(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 360, "height": 740}, locale="en-KE")
     context.set_default_timeout(10_000)
     yield hear_polls(context).new_page()
     context.close()
+
+
+@pytest.fixture(scope="session")
+def whole_chromium(playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium that also shows notifications and installs apps; it takes five times the processor."""
+    browser = chromium_at(playwright, whole_chromium_path())
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def whole_page(whole_chromium: Browser) -> Iterator[Page]:
+    """A shopper's phone, in a Chromium that has all of it."""
+    yield from new_phone(whole_chromium)

@@ -9,6 +9,7 @@ from flask import Blueprint, Flask
 from werkzeug.routing import BaseConverter, IntegerConverter
 
 from app.web import backoffice, front_door, platform, storefront, webhooks
+from app.web.page_kinds import SLUG
 
 AUDIENCES = (storefront, backoffice, platform, webhooks)
 
@@ -22,7 +23,7 @@ class Hex32(BaseConverter):
 class SlugConverter(BaseConverter):
     """A slug: lower-case letters, digits and single hyphens."""
 
-    regex = "[a-z0-9](?:-?[a-z0-9]){0,99}"
+    regex = SLUG
 
 
 class PlainNumber(IntegerConverter):

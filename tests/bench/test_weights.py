@@ -15,8 +15,8 @@ pytestmark = pytest.mark.browser
 
 KIB = 1024
 FIRST_ROUND_TRIP = 14_336  # bytes of HTML with its style, compressed
-WITHOUT_PHOTOS = 30 * KIB
-THUMB = 12 * KIB
+WITHOUT_PHOTOS = 30_000
+THUMB = 12_000
 
 
 def fill_cart(context: BrowserContext, window: Window) -> None:
@@ -126,8 +126,8 @@ def test_without_photos_no_image_byte_is_asked_for_until_a_tap(
     for name in ("home", "category", "product", "areas/kilimani"):
         found = wire.view(window.of(name))
         page.mouse.wheel(0, 3_000)
-        page.wait_for_timeout(300)
-        found = wire.so_far()
+        page.wait_for_function("scrollY > 0")
+        found = wire.settle()
         assert not [one for one in found if one.kind == "photo"], found
         assert total(found) <= WITHOUT_PHOTOS
         printed_now = printed(context, window.of(name), script=True)
@@ -169,10 +169,13 @@ def test_photos_come_in_time_and_move_nothing(
     first = page.locator("main img[fetchpriority=high]").first
     assert first.get_attribute("loading") is None
     expect(first).to_be_in_viewport()
-    for _ in range(12):
+    for step in range(12):
         page.mouse.wheel(0, 400)
-        page.wait_for_timeout(60)
-    page.wait_for_timeout(500)
+        page.wait_for_function(
+            "(y) => scrollY >= y || scrollY + innerHeight >= document.body.scrollHeight - 1",
+            arg=400 * (step + 1) - 1,
+        )
+    wire.settle()
     assert sum(one.kind == "photo" for one in wire.so_far()) > at_first
     assert page.locator("noscript.later").count() == 0
     bare = page.locator("main img:not([width]), main img:not([height])")

@@ -75,11 +75,11 @@ def test_a_thousand_callbacks_are_stored_and_none_is_lost_with_the_worker(
     stored = CALLBACKS * len(rounds)
     assert _count(world, shop.store_id, "true") == stored
     for purchase in purchases:
-        purchase.wait("paid", seconds=90)
+        purchase.wait("paid", seconds=240)
     wait_for(
         "every callback handled",
         lambda: _count(world, shop.store_id, "handled_at IS NOT NULL") == stored,
-        seconds=180,
+        seconds=240,
     )
 
 

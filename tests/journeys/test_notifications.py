@@ -22,6 +22,12 @@ from tests.providers.test_push import Phone
 from tests.world import Purchase, Shop, Shopper, World, hidden_fields, wait_for
 
 
+@pytest.fixture
+def page(whole_page: Page) -> Page:
+    """Notifications need a browser that has them."""
+    return whole_page
+
+
 def phone_of(world: World) -> Phone:
     """A browser's keys and its address at the push service."""
     service = str(world.sandbox.base_url).rstrip("/")

@@ -367,6 +367,7 @@ def order_in(
     return purchase
 
 
+@pytest.mark.alone
 @pytest.mark.row("W9", "N25")
 def test_paid_is_said_within_three_seconds_on_the_same_page(
     page: Page, screens: tuple[BrowserContext, BrowserContext], world: World, shop: Shop

@@ -19,17 +19,20 @@ import pytest
 import time_machine
 from flask import Flask, request_started
 from redis import Redis
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, select, text
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db.engine import db, platform_session
 from app.db.tenancy import current_store
+from app.domain.catalog.actions import add_category
+from app.domain.catalog.models import Product
 from app.domain.delivery.actions import serve_area
 from app.domain.pages.models import Page as OwnPage
 from app.domain.platform.suspending import restore, suspend
 from app.domain.stores.models import Store
+from app.web.page_kinds import KINDS, kind_of
 from app.web.page_versions import OVER, PageVersions
 from config import Settings
 from local import ports
@@ -565,9 +568,10 @@ def test_words_of_the_hour_last_as_long_as_they_are_true(
 
 # -- nothing that a page reads can be forgotten ----------------------------------------
 
-# Read by public pages for numbers that say nothing an owner edits: what sold, what was delivered.
+# Read by public pages for numbers that say nothing an owner edits: what sold, what was delivered,
+# what was disputed.
 # A copy is never older than a minute.
-COUNTS = {"orders", "order_lines", "order_events", "sitemaps"}
+COUNTS = {"orders", "order_lines", "order_events", "review_items", "sitemaps"}
 # Worked out from product_cards by its own triggers, in the transaction that changes these.
 DERIVED = {"shelf_counts", "shop_words"}
 
@@ -577,6 +581,14 @@ def test_every_table_that_a_public_page_reads_tells_of_its_changes(
     app: Flask, database: Database, session: Session, store: Store, shop: str
 ) -> None:
     """Asks Postgres what each statement of each page would read, so that a new table is noticed."""
+    product = session.scalars(select(Product)).one()
+    product.category_id = add_category(session, "Pots").id
+    session.commit()
+    pages = (
+        "/", shop, "/c/pots", "/c/pots/list?page=1", "/search?q=pot", "/search/suggest?q=pot",
+        "/areas", "/areas/kilimani", "/areas/kilimani/pots", "/pages/our-story", "/trust",
+    )  # fmt: skip
+    assert {kind_of(page.partition("?")[0]) for page in pages} == set(KINDS)
     asked: list[tuple[str, Any]] = []
 
     def note(connection, cursor, statement, parameters, context, many) -> None:  # type: ignore[no-untyped-def]
@@ -587,8 +599,8 @@ def test_every_table_that_a_public_page_reads_tells_of_its_changes(
     event.listen(engine, "before_cursor_execute", note)
     client = shopper_of(app, store)
     try:
-        for page in ("/", shop, "/search?q=pot", "/areas", "/areas/kilimani", "/pages/our-story"):
-            assert client.get(page).status_code == 200
+        for page in pages:
+            assert client.get(page).status_code == 200, page
     finally:
         event.remove(engine, "before_cursor_execute", note)
 

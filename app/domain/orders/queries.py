@@ -240,13 +240,16 @@ def carried_by(session: Session, rider: Rider) -> list[Order]:
     )
 
 
-def find_by_token(session: Session, token: str) -> Order | None:
-    """The order behind the secret of its own page."""
-    return session.scalar(
+def get_order_by_token(session: Session, token: str) -> Order:
+    """The order behind the secret of its own page, with its lines. Raises NotFound."""
+    order = session.scalar(
         select(Order)
         .where(Order.store_id == bound_store(), Order.token_hash == token_hash(token))
         .options(selectinload(Order.lines))
     )
+    if order is None:
+        raise NotFound
+    return order
 
 
 def get_order(session: Session, order_id: UUID) -> Order:

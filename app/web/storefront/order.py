@@ -14,11 +14,11 @@ from app.domain.cart.actions import open_cart
 from app.domain.checkout.actions import switch_to_pay_on_delivery
 from app.domain.checkout.again import buy_again
 from app.domain.delivery.queries import area_name
-from app.domain.errors import DomainError, NotFound, PromptStillAlive, TooManyTries
+from app.domain.errors import DomainError, PromptStillAlive, TooManyTries
 from app.domain.onboarding.queries import takes_real_money
 from app.domain.orders.events import words
 from app.domain.orders.models import Order
-from app.domain.orders.queries import find_by_token, timeline
+from app.domain.orders.queries import get_order_by_token, timeline
 from app.domain.orders.states import OrderStatus
 from app.domain.payments.actions import retry_payment
 from app.domain.payments.queries import PaymentView, payment_view
@@ -42,13 +42,13 @@ MOST_SAID = 5  # changes said one by one: they travel in a cookie
 
 @bp.get("/o/<regex32:token>")
 def show(token: str) -> ResponseReturnValue:
-    return _page(_get_order(token), token)
+    return _page(get_order_by_token(db.session(), token), token)
 
 
 @bp.get("/o/<regex32:token>/payment")
 def payment(token: str) -> ResponseReturnValue:
     """The payment's panel. 304 when it still says what the browser shows (``?seen=`` or ETag)."""
-    order = _get_order(token)
+    order = get_order_by_token(db.session(), token)
     view = payment_view(db.session(), order, utcnow())
     version = _version(view, order)
     if version in (request.args.get("seen"), request.headers.get("If-None-Match", "").strip('"')):
@@ -63,7 +63,7 @@ def payment(token: str) -> ResponseReturnValue:
 @bp.post("/o/<regex32:token>/pay")
 def pay(token: str) -> ResponseReturnValue:
     """Ask again, on the same phone or on another one that is typed here."""
-    order = _get_order(token)
+    order = get_order_by_token(db.session(), token)
     phone = field("phone", most=40) or None
     try:
         retry_payment(db.session(), order, phone=phone, key=field("key", most=80) or new_token())
@@ -78,7 +78,7 @@ def pay(token: str) -> ResponseReturnValue:
 
 @bp.post("/o/<regex32:token>/pay-on-delivery")
 def pay_on_delivery(token: str) -> ResponseReturnValue:
-    order = _get_order(token)
+    order = get_order_by_token(db.session(), token)
     try:
         switch_to_pay_on_delivery(db.session(), g.store, order)
         db.session.commit()
@@ -91,7 +91,7 @@ def pay_on_delivery(token: str) -> ResponseReturnValue:
 @bp.post("/o/<regex32:token>/again")
 def again(token: str) -> ResponseReturnValue:
     """Put what is still sold into the cart and go on to paying; say what has changed since."""
-    order = _get_order(token)
+    order = get_order_by_token(db.session(), token)
     session = db.session()
     cart = open_cart(session, cart_id())
     done = buy_again(session, cart, order)
@@ -118,7 +118,7 @@ def _payment_answer(token: str, *, problem: str = "", status: int = 200) -> Resp
     """What is true after a tap: the panel for htmx, the page (or a way back to it) without."""
     if not wants_fragment() and not problem:
         return redirect(f"/o/{token}", code=303)
-    order = _get_order(token)
+    order = get_order_by_token(db.session(), token)
     if not wants_fragment():
         answer = _page(order, token, problem=problem)
         answer.status_code = status
@@ -163,13 +163,6 @@ def _payment_facts(
         "promise": _promise(order),
         "is_early": order.status in (S.PENDING_PAYMENT, S.PAID, S.ACCEPTED, S.CANCELLED),
     }
-
-
-def _get_order(token: str) -> Order:
-    order = find_by_token(db.session(), token)
-    if order is None:
-        raise NotFound
-    return order
 
 
 def _version(view: PaymentView, order: Order) -> str:

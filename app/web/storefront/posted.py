@@ -6,14 +6,13 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from app.db.engine import db
-from app.domain.errors import DomainError, NotFound
+from app.domain.errors import DomainError
 from app.domain.messaging.letters import invoices_of, send_invoice, shown_address
 from app.domain.messaging.push import follow
 from app.domain.orders.models import Order
-from app.domain.orders.queries import find_by_token
+from app.domain.orders.queries import get_order_by_token
 from app.i18n import current_locale
 from app.web.errors import status_of
 from app.web.forms import field
@@ -46,7 +45,7 @@ def letters_about(order: Order) -> list[tuple[str, str]]:
 def notify(token: str) -> ResponseReturnValue:
     """This browser wants to hear about this order."""
     session = db.session()
-    order = _get_order(session, token)
+    order = get_order_by_token(session, token)
     problem = ""
     try:
         follow(session, browser_address(), language=current_locale(), order_id=order.id)
@@ -62,7 +61,7 @@ def notify(token: str) -> ResponseReturnValue:
 def invoice(token: str) -> ResponseReturnValue:
     """The invoice of a paid order, to the address that is typed here."""
     session = db.session()
-    order = _get_order(session, token)
+    order = get_order_by_token(session, token)
     typed = field("email", most=260)
     try:
         send_invoice(session, order, typed, language=current_locale())
@@ -75,7 +74,7 @@ def invoice(token: str) -> ResponseReturnValue:
 
 def _answer(token: str, *, status: int = 200, **facts: Any) -> ResponseReturnValue:
     """The part of the order page about it, for htmx; without, the page again or what was wrong."""
-    order = _get_order(db.session(), token)
+    order = get_order_by_token(db.session(), token)
     if wants_fragment():
         return fragment(
             "storefront/_keep_posted.html", status=status, order=order, token=token, **facts
@@ -84,10 +83,3 @@ def _answer(token: str, *, status: int = 200, **facts: Any) -> ResponseReturnVal
         return redirect(f"/o/{token}#posted", code=303)
     page = render_template("storefront/posted.html", order=order, token=token, **facts)
     return page, status
-
-
-def _get_order(session: Session, token: str) -> Order:
-    order = find_by_token(session, token)
-    if order is None:
-        raise NotFound
-    return order

@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from app.db.engine import db
 from app.domain.catalog.queries import find_cards
 from app.web.limits import SEARCHES, limiter
+from app.web.page_kinds import SLUG
 from app.web.tenancy import open_store
 
 bp = Blueprint("seen", __name__)
@@ -17,7 +18,7 @@ bp.before_request(open_store)
 
 MOST = 8
 MOST_TEXT = 1_000
-_SLUG = re.compile(r"[a-z0-9](?:-?[a-z0-9]){0,99}")
+_SLUG = re.compile(SLUG)
 
 
 @bp.get("/seen")

@@ -1,13 +1,11 @@
-"""Search as judged by a list that was written down before search was, and filters of a large shelf."""
+"""Search as judged by a list that was written down before search was."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import psycopg
 import pytest
-from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.actions import add_category
@@ -15,11 +13,10 @@ from app.domain.catalog.searching import search
 from app.domain.delivery.areas import split_area
 from app.domain.stores.models import Store
 from tests.builders import make_variant
-from tests.conftest import Database, store_client
-from tests.real_goods import judged_queries, many_goods, put_on_sale, real_goods
+from tests.conftest import Database
+from tests.real_goods import judged_queries, put_on_sale, real_goods
 
 LEAST_RIGHT = 0.9
-FILTER_MS = 200
 OURS = (
     ("Phones", "Tecno Spark 20, 128GB, black", 15_000),
     ("Phones", "Samsung Galaxy A14, 64GB", 18_000),
@@ -93,35 +90,3 @@ def test_in_stock_comes_first_among_goods_that_fit_as_well(session: Session) -> 
     for number in range(6):
         make_variant(session, name=f"Desk lamp {number}", stock=number % 2)
     assert [card.stock for card in search(session, "lamp").cards] == [1, 1, 1, 0, 0, 0]
-
-
-@pytest.mark.alone
-@pytest.mark.row("N35")
-@pytest.mark.shared
-@pytest.mark.slow
-def test_a_shelf_of_five_thousand_is_filtered_in_time(
-    app: Flask, store: Store, database: Database, shared_dir: Path
-) -> None:
-    goods = real_goods(shared_dir / "data" / "catalogues")
-    with psycopg.connect(database.superuser) as connection:
-        put_on_sale(connection, store.id, many_goods(goods, 5_000, shelves=1))
-    with psycopg.connect(database.superuser, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE app.product_cards, app.variants, app.shelf_counts")
-    client = store_client(app, store)
-
-    def p95(addresses: list[str]) -> float:
-        spent = []
-        for address in addresses:
-            begun = time.perf_counter()
-            assert client.get(address).status_code == 200, address
-            spent.append(time.perf_counter() - begun)
-        return 1000 * sorted(spent)[int(len(spent) * 0.95)]
-
-    filters = [
-        f"/c/shelf-0?max={price}&stock=1&sort={sort}"
-        for price in (500, 1000, 1800, 2500, 3333, 5000, 7777, 25000)
-        for sort in ("new", "price", "-price")
-    ]
-    p95(filters[:8])  # connections and plans are made
-    # The best of three rounds: this machine may have other work in one of them.
-    assert min(p95(filters) for _ in range(3)) < FILTER_MS

@@ -143,11 +143,11 @@ def test_pages_of_one_person_say_whose_they_are_and_no_more(client: Shopper) -> 
 
 @pytest.mark.browser
 @pytest.mark.row("W1")
-def test_chromium_finds_nothing_against_installing_it(world: World, page: Page) -> None:
+def test_chromium_finds_nothing_against_installing_it(world: World, whole_page: Page) -> None:
     """Its own report, as Android's Install button asks it; the stand-in for a phone in the hand."""
     shop = world.open_shop(name="Chai Bora")
-    page.goto(address(world, shop))
-    client = page.context.new_cdp_session(page)
+    whole_page.goto(address(world, shop))
+    client = whole_page.context.new_cdp_session(whole_page)
 
     report = client.send("Page.getAppManifest")
     errors = client.send("Page.getInstallabilityErrors")["installabilityErrors"]

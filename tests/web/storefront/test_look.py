@@ -101,14 +101,13 @@ def test_the_tapped_picture_travels_to_its_page_unless_motion_is_not_wanted(
     context = phone(chromium, reduced_motion=motion)
     page = context.new_page()
     page.add_init_script(
-        "addEventListener('pagereveal', (event) => { self.moves = []; event.viewTransition?.ready"
-        ".then(() => { self.moves = document.getAnimations().map((one) => one.effect.pseudoElement); },"
-        " () => {}); })"
+        "self.moves = new Promise((done) => addEventListener('pagereveal', (event) => done("
+        "event.viewTransition ? event.viewTransition.ready.then("
+        "() => document.getAnimations().map((one) => one.effect.pseudoElement), () => []) : [])))"
     )
     page.goto(window.of("category"))
     page.locator(".card").nth(1).click()
     page.wait_for_url("**/p/**")
-    page.wait_for_timeout(150)
     moves = page.evaluate("self.moves")
     if motion == "reduce":
         assert not moves
