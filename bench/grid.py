@@ -20,6 +20,7 @@ from itertools import repeat
 
 import httpx
 import psycopg
+from psycopg.types.json import Jsonb
 
 from app.ids import new_id
 from bench._stack import bare, load, machine, request_of, running, table, wait_until_quiet
@@ -76,6 +77,9 @@ def main() -> int:
     return 0 if is_met else 1
 
 
+SIZES = {"160": 3_000, "320": 8_000, "640": 21_000, "960": 30_000}  # bytes of a photo's files
+
+
 def fill(world: World, shop: Shop, count: int) -> None:
     """Products with one to three variants each, their movements, and photos for nine in ten."""
     chance = random.Random(7)
@@ -115,11 +119,13 @@ def fill(world: World, shop: Shop, count: int) -> None:
                 if stock:
                     to.write_row((shop.store_id, new_id(), key, stock, "import"))
         with cursor.copy(
-            "COPY app.product_images (store_id, id, product_id, media_key, width, height) FROM STDIN"
+            "COPY app.product_images (store_id, id, product_id, media_key, width, height, sizes, files)"
+            " FROM STDIN"
         ) as to:
             for key, n, _word in products:
                 if n % 10:
-                    to.write_row((shop.store_id, new_id(), key, key.hex, 800, 800))
+                    row = (shop.store_id, new_id(), key, key.hex, 800, 800)
+                    to.write_row((*row, Jsonb(SIZES), Jsonb({"webp": SIZES, "avif": SIZES})))
     with psycopg.connect(world.superuser_url, autocommit=True) as connection:
         connection.execute("ANALYZE")
 
