@@ -54,7 +54,6 @@ def wait_for_turn(redis: Redis, name: str, *, seconds: float) -> None:
     with redis.pubsub() as bell:  # type: ignore[no-untyped-call]
         bell.subscribe(name)
         bell.get_message(timeout=seconds)  # its own answer: from here on no ring is missed
-        left = min(end - monotonic(), redis.pttl(name) / 1000)
-        end = monotonic() + left
-        while left > 0 and bell.get_message(timeout=left) is None:
-            left = end - monotonic()
+        end = min(end, monotonic() + redis.pttl(name) / 1000)
+        while (left := end - monotonic()) > 0 and bell.get_message(timeout=left) is None:
+            pass

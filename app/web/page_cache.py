@@ -200,7 +200,9 @@ class SharedPages:
             return None, True
         page = Page.unpacked(found[0], known) if found[0] else None
         if page is not None and found[1]:
-            self._try(lambda: give_turn_back(self._redis, f"{name}:making"))
+            pipeline = self._redis.pipeline(transaction=False)
+            give_turn_back(pipeline, f"{name}:making")
+            self._try(pipeline.execute)
         return page, bool(found[1])
 
     def wait(self, asked: Asked, known: Known) -> Page | None:
