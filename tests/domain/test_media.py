@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from app.domain.media.actions import (
     MAX_SIDE,
@@ -13,7 +14,15 @@ from app.domain.media.actions import (
     read_picture,
     store_picture,
 )
-from app.domain.media.tints import TINTS, oklch_hex, tint_colours, tint_of, without_ground
+from app.domain.media.tints import (
+    TINTS,
+    grown,
+    oklch_hex,
+    shrunk,
+    tint_colours,
+    tint_of,
+    without_ground,
+)
 
 
 def _png(image: Image.Image, **options: object) -> bytes:
@@ -77,6 +86,19 @@ def test_a_flat_ground_goes_and_the_thing_stays() -> None:
     cut = without_ground(photo)
     alphas = [cut.getpixel(at)[3] for at in ((5, 5), (200, 120), (200, 200), (250, 200))]  # type: ignore[index]
     assert alphas == [0, 255, 0, 255]
+
+
+@pytest.mark.parametrize("share", [0.0005, 0.02, 0.5, 0.98, 0.9995])
+@pytest.mark.parametrize("by", [1, 4])
+def test_a_mask_grows_and_shrinks_to_the_pixels_of_pillows_own_filters(
+    share: float, by: int
+) -> None:
+    chance = random.Random(5)
+    dots = bytes(255 if chance.random() < share else 0 for _ in range(97 * 161))
+    mask = Image.frombytes("L", (97, 161), dots)
+    window = 2 * by + 1
+    assert grown(mask, by).tobytes() == mask.filter(ImageFilter.MaxFilter(window)).tobytes()
+    assert shrunk(mask, by).tobytes() == mask.filter(ImageFilter.MinFilter(window)).tobytes()
 
 
 def test_a_white_ground_or_a_busy_one_is_left_alone() -> None:

@@ -89,13 +89,13 @@ def without_ground(image: Image.Image) -> Image.Image:
     for corner in ((0, 0), (_FILL[0] - 1, 0), (0, _FILL[1] - 1), (_FILL[0] - 1, _FILL[1] - 1)):
         if small.getpixel(corner) == 255:
             ImageDraw.floodfill(small, corner, 128)
-    outside = _grown(small.point(lambda value: 255 if value == 128 else 0), 1)
+    outside = grown(small.point(lambda value: 255 if value == 128 else 0), 1)
     gone = ImageChops.darker(is_ground, outside.resize(picture.size, Image.Resampling.NEAREST))
     # Enclosed ground, as inside a coil, is told by being exactly it, over more than a few pixels.
-    exact = _shrunk(_from(darkest, 255 - _EXACT), 4)
-    gone = ImageChops.lighter(gone, _grown(exact, 4))
+    exact = shrunk(_from(darkest, 255 - _EXACT), 4)
+    gone = ImageChops.lighter(gone, grown(exact, 4))
     # One pixel more, softly: where thing and ground were mixed there would be a pale rim.
-    rim = _grown(gone, 1).filter(ImageFilter.BoxBlur(1))
+    rim = grown(gone, 1).filter(ImageFilter.BoxBlur(1))
     shadow = darkest.point([0 if 255 - value <= _SAME else 255 - value for value in range(256)])
     alpha = Image.composite(shadow, ImageChops.invert(rim), gone)
     cut = Image.composite(Image.new("RGB", picture.size), picture, gone).convert("RGBA")
@@ -107,13 +107,13 @@ def _beside(value: int, ground: int) -> int:
     return 0 if value > ground + _SAME else min(255, round(value * 255 / ground))
 
 
-def _grown(mask: Image.Image, by: int) -> Image.Image:
-    """A mask of 0 and 255, its shapes larger by so many pixels. A mean tells, twenty times quicker
-    than Pillow's MaxFilter: it is above 0 wherever one pixel nearby is."""
+def grown(mask: Image.Image, by: int) -> Image.Image:
+    """A mask of 0 and 255, its shapes larger by so many pixels, as Pillow's slow MaxFilter has it:
+    the mean is above 0 wherever one pixel nearby is."""
     return _from(mask.filter(ImageFilter.BoxBlur(by)), 1)
 
 
-def _shrunk(mask: Image.Image, by: int) -> Image.Image:
+def shrunk(mask: Image.Image, by: int) -> Image.Image:
     """A mask of 0 and 255, its shapes smaller by so many pixels: where all nearby are 255."""
     return _from(mask.filter(ImageFilter.BoxBlur(by)), 255)
 
