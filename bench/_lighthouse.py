@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from bench._wire import chromium_path
 
 VERSION = "12.8.2"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
@@ -72,7 +73,7 @@ def program(cache: Path | None = None) -> Path:
 
 def look_at(url: str, *, cookie: str = "", slowdown: float = SLOWDOWN) -> Report:
     """One run, on a processor so many times slower than this one. Raises NoReport."""
-    browser = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium") or ""
+    browser = chromium_path() or ""
     with tempfile.TemporaryDirectory(prefix="dk-lh-") as folder:
         out = Path(folder) / "report.json"
         command = [

@@ -101,6 +101,11 @@ class Wire:
         return [found for found in self._found.values() if not found.is_cached]
 
 
+def chromium_path() -> str | None:
+    """The whole Chromium of this machine: ``$CHROMIUM_PATH``, or the one on the path."""
+    return os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
+
+
 def phone(browser: Browser, **wishes: Any) -> BrowserContext:
     """A phone with nothing in its cache."""
     context = browser.new_context(**(PHONE | wishes))
@@ -116,8 +121,7 @@ def total(fetched: Iterable[Fetched], *kinds: str) -> int:
 def cart_cookie(base: str, product: str) -> str:
     """The cookies of somebody who put this product into the cart: for a header by hand."""
     with sync_playwright() as playwright:
-        path = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
         page = phone(browser).new_page()
         page.goto(base + product)
         page.locator("#add").click()

@@ -33,6 +33,7 @@ from app.db.tenancy import current_store
 from app.domain.stores.models import Store
 from app.ids import new_token
 from app.timings import Timings
+from bench._wire import chromium_path
 from config import Settings, postgres_url
 from local.postgres import Postgres
 from local.roles import create_roles
@@ -335,15 +336,10 @@ def chromium_at(playwright: Playwright, path: str | None) -> Browser:
     return playwright.chromium.launch(executable_path=path, args=flags)
 
 
-def whole_chromium_path() -> str | None:
-    return os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
-
-
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """One Chromium without windows for this test process, or the whole one where there is none."""
-    path = os.environ.get("HEADLESS_SHELL_PATH") or shutil.which("chromium-headless-shell")
-    browser = chromium_at(playwright, path or whole_chromium_path())
+    browser = chromium_at(playwright, shutil.which("chromium-headless-shell") or chromium_path())
     yield browser
     browser.close()
 
@@ -363,8 +359,8 @@ def new_phone(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def whole_chromium(playwright: Playwright) -> Iterator[Browser]:
-    """A Chromium that also shows notifications and installs apps; it takes five times the processor."""
-    browser = chromium_at(playwright, whole_chromium_path())
+    """A Chromium that also shows notifications and installs apps; it takes more of the processor."""
+    browser = chromium_at(playwright, chromium_path())
     yield browser
     browser.close()
 
