@@ -285,6 +285,7 @@ def test_ordering_without_a_network_orders_nothing_later(world: World, page: Pag
     cut(page)
     page.get_by_role("button", name=re.compile("Pay KES")).click()
     expect(page.locator("#notices")).to_contain_text("Paying needs the network")
+    assert waiting(page) == 0
     cut(page, is_cut=False)
     page.goto(address(world, shop, "/"))
     page.wait_for_load_state("networkidle")
