@@ -56,6 +56,7 @@ from app.domain.stores.models import Store
 from app.ids import new_token, token_hash
 from app.vault import vault
 from tests.builders import fill_form, make_cart, make_payment_settings
+from tests.phones import any_phone
 
 AREAS = ("kilimani", "westlands", "lavington")
 SHEET = b"Name,Price,Stock,SKU\nMaize flour,210,5,UNGA-%d\nSugar,not a price,2,SUKARI\n"
@@ -78,8 +79,11 @@ class Aim:
         return f"{self.slug}.localhost"
 
 
-def open_aim(app: Flask, name: str) -> Aim:
-    """Make a store with goods, areas, a rider, an owner and a shopper who proved their phone."""
+def open_aim(app: Flask, name: str, keys: dict[str, str] | None = None) -> Aim:
+    """Make a store with goods, areas, a rider, an owner and a shopper who proved their phone.
+
+    ``keys`` are M-Pesa's where workers run that will use them.
+    """
     slug = f"f{secrets.token_hex(5)}"
     with platform_session() as session:
         store_id = create_store(
@@ -94,7 +98,7 @@ def open_aim(app: Flask, name: str) -> Aim:
         add_membership(session, store_id=store_id, person_id=person, role="owner")
     aim = Aim(slug, store_id, person)
     with at(app, aim):
-        _stock_up(app, aim)
+        _stock_up(app, aim, keys)
         db.session.commit()
     return aim
 
@@ -109,7 +113,7 @@ def at(app: Flask, aim: Aim) -> Iterator[None]:
             db.session.remove()
 
 
-def _stock_up(app: Flask, aim: Aim) -> None:
+def _stock_up(app: Flask, aim: Aim, keys: dict[str, str] | None) -> None:
     session, values = db.session(), aim.values
     for area in AREAS:
         serve_area(session, area, actor="fuzz", fee_cents=250_00)
@@ -154,10 +158,10 @@ def _stock_up(app: Flask, aim: Aim) -> None:
     values["area"] += AREAS
     values["terms_id"] += [str(row.id) for row in session.scalars(select(DeliveryArea))]
     values["rider_id"] += [
-        str(orders.add_rider(session, name="Otieno", actor="fuzz", phone=phone()).id),
+        str(orders.add_rider(session, name="Otieno", actor="fuzz", phone=any_phone()).id),
         str(orders.add_rider(session, name="Kamau", actor="fuzz").id),
     ]
-    settings = make_payment_settings(session)
+    settings = make_payment_settings(session, keys)
     token = new_token()
     settings.c2b_token_hash = token_hash(token)
     values["hook"].append(token)
@@ -186,7 +190,7 @@ def refill(app: Flask, aim: Aim) -> None:
         placed = []
         for n in range(8):
             cart = make_cart(session, *variants[:2])
-            form = fill_form(phone=phone(), pay_on_delivery=n > 2)
+            form = fill_form(phone=any_phone(), pay_on_delivery=n > 2)
             placed.append(place_order(session, store, cart.id, form, key=new_token()))
         values["token"] = [order.token for order in placed]
         rows = [session.get_one(Order, (store.id, order.order_id)) for order in placed]
@@ -223,10 +227,10 @@ def refill(app: Flask, aim: Aim) -> None:
             aim.carts.append(sign(app, "cart", [store.id, cart.id.hex]))
             values["cart_code"].append(cart.code)
         # Signing out is among the things that were tried.
-        customer = find_or_add_customer(session, phone=phone(), language="en", is_verified=True)
+        customer = find_or_add_customer(session, phone=any_phone(), language="en", is_verified=True)
         aim.shopper = start_shopper_session(session, customer)
-        save_number(session, customer, phone=phone(), label="Work")
-        others = [rows[0].customer_id, find_or_add_customer(session, phone=phone()).id]
+        save_number(session, customer, phone=any_phone(), label="Work")
+        others = [rows[0].customer_id, find_or_add_customer(session, phone=any_phone()).id]
         values["customer_id"], values["other_id"] = [str(customer.id)], [str(i) for i in others]
         values["number_id"] = [str(number.id) for number in session.scalars(select(SavedNumber))]
         _keep_for_waiting(aim, variants[0])
@@ -246,7 +250,7 @@ def _keep_for_waiting(aim: Aim, variant: Variant) -> None:
     """One unit kept for somebody who waited, behind a link that we know."""
     session = db.session()
     address = f"127.9.{secrets.randbelow(250)}.{secrets.randbelow(250)}"
-    ask_to_be_told(session, variant, phone(), language="en", address=address)
+    ask_to_be_told(session, variant, any_phone(), language="en", address=address)
     offer_to_waiting(session, variant.id)
     newest = select(StockOffer).order_by(StockOffer.created_at.desc(), StockOffer.id.desc())
     offer = session.scalars(newest.limit(1)).one()
@@ -263,7 +267,7 @@ def _promote(aim: Aim, variant: Variant) -> None:
     saved = save_promotion(session, None, percent | code, actor="fuzz")
     values["promotion_id"].append(str(saved.promotion.id))
     group = add_group(session, f"Resellers {secrets.token_hex(4)}", actor="fuzz")
-    add_member(session, group, phone(), actor="fuzz")
+    add_member(session, group, any_phone(), actor="fuzz")
     member = select(GroupMember.id).where(GroupMember.group_id == group.id)
     values["group_id"].append(str(group.id))
     values["member_id"].append(str(session.scalars(member).one()))
@@ -278,7 +282,7 @@ def _staff_up(aim: Aim) -> None:
     aim.values["person_id"].append(str(packer))
     aim.values["device_id"] += [str(device.id) for device in devices_of(packer)]
     facts = {"role": "packer", "channel": "link", "actor": "fuzz"}
-    invitation = invite(db.session(), phone=phone(), **facts)
+    invitation = invite(db.session(), phone=any_phone(), **facts)
     aim.values["invitation_id"].append(str(invitation.id))
     aim.values["join"].append(link_of(invitation).rpartition("/")[2])
 
@@ -329,11 +333,6 @@ def token_in(page: str) -> str:
 def sign(app: Flask, salt: str, value: object) -> str:
     """A value as this application signs it."""
     return str(URLSafeTimedSerializer(str(app.secret_key), salt=salt).dumps(value))
-
-
-def phone() -> str:
-    """A number of nobody's, in E.164."""
-    return f"+25471{secrets.randbelow(10**7):07d}"
 
 
 def nobody(rng: random.Random) -> str:

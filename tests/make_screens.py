@@ -7,10 +7,12 @@ of an owner, of one person for each other role, and of somebody who runs the pla
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
 from hashlib import sha256
 
+import httpx
 from flask import Flask
 
 from app import create_app
@@ -31,7 +33,9 @@ AUDIENCES = ("app.web.backoffice", "app.web.platform")
 
 def main() -> None:
     app = create_app(Settings.from_environ())
-    aim, other = open_aim(app, "Duka la Kila Kitu"), open_aim(app, "Duka Jirani")
+    aim, other = (
+        open_aim(app, name, mpesa_keys(name)) for name in ("Duka la Kila Kitu", "Duka Jirani")
+    )
     refill(app, aim)
     _speak_with_a_provider(app, aim)
     maker = Maker(app, random.Random(1), aim, other)
@@ -48,6 +52,15 @@ def main() -> None:
         tokens = {role: _sign_in(role, aim.store_id) for role in ROLES}
         tokens["platform"] = _sign_in("platform", None)
     print(json.dumps({"slug": aim.slug, "screens": screens, "tokens": tokens}))
+
+
+def mpesa_keys(name: str) -> dict[str, str]:
+    """Keys that the sandbox knows: this product's workers ask it in this shop's name."""
+    address = f"{os.environ['SANDBOX_URL']}/_sim/credentials"
+    made = httpx.post(address, json={"name": name, "type": "paybill"}, trust_env=False)
+    made.raise_for_status()
+    wanted = ("shortcode", "consumer_key", "consumer_secret", "passkey")
+    return {field: made.json()[field] for field in wanted}
 
 
 def _speak_with_a_provider(app: Flask, aim: Aim) -> None:

@@ -26,6 +26,7 @@ from local import ports
 from tasks.runner import run
 from tests.builders import attempt_of, make_order, make_payment_settings
 from tests.conftest import ROOT
+from tests.phones import any_phone
 from tests.web.backoffice.conftest import platform_client
 from tests.world import wait_for
 
@@ -152,7 +153,7 @@ class Till:
 
     def order(self, *, is_paid: bool = True, **facts: Any) -> Prompted:
         """Order, send the prompt, and have the phone pay at once."""
-        phone = f"+25470{secrets.randbelow(10**6):06d}1"
+        phone = any_phone()
         order = make_order(self.session, phone=phone)
         attempt = attempt_of(self.session, order)
         self.bank.post(
