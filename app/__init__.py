@@ -86,6 +86,7 @@ def _connect(app: Flask, settings: Settings, role: str) -> None:
         WORKER_LIMITS,
         db,
         engine_options,
+        keep_plans,
         open_platform_engine,
     )
 
@@ -94,6 +95,8 @@ def _connect(app: Flask, settings: Settings, role: str) -> None:
     limits = WEB_LIMITS if role == "web" else WORKER_LIMITS
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pooled=pooled, limits=limits)
     db.init_app(app)
+    with app.app_context():
+        keep_plans(db.engine)
     if click.get_current_context(silent=True) is not None:  # bin/manage; a server migrates nothing
         from flask_migrate import Migrate
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, create_engine
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
@@ -62,6 +63,34 @@ def engine_options(*, pooled: bool, limits: str) -> dict[str, Any]:
     return options
 
 
+class KeepsPlans(psycopg.Connection[Any]):
+    """A connection that keeps its prepared statements when a transaction is only given up.
+
+    psycopg throws all of them away at each ROLLBACK, in case a table was made and unmade in it. A page
+    that only reads ends in one, so that every statement of every page was parsed and planned anew: more
+    work than to run it. The product's roles make no tables. After an error it is as psycopg has it: a
+    plan that no longer fits its table goes.
+    """
+
+    def rollback(self) -> None:
+        if self.pgconn.transaction_status != TransactionStatus.INTRANS:
+            super().rollback()
+            return
+        with self.lock:
+            self.pgconn.exec_(b"ROLLBACK")
+
+
+def keep_plans(engine: Engine) -> None:
+    """Have this engine open connections of that kind."""
+    event.listen(engine, "do_connect", _open)
+
+
+def _open(
+    dialect: Dialect, record: ConnectionPoolEntry, args: list[Any], words: dict[str, Any]
+) -> psycopg.Connection[Any]:
+    return KeepsPlans.connect(*args, **words)
+
+
 def _note_return(connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = monotonic()
 
@@ -99,6 +128,7 @@ def open_platform_engine(url: str, *, pooled: bool, limits: str) -> Engine:
     """Make the engine of the platform role for this process."""
     global _platform
     engine = create_engine(url, **engine_options(pooled=pooled, limits=limits))
+    keep_plans(engine)
     _platform = sessionmaker(engine, expire_on_commit=False)
     return engine
 

@@ -29,10 +29,9 @@ from app.domain.catalog.models import (
 )
 from app.domain.errors import NotFound
 from app.domain.stores.hosts import HOST
-from app.domain.stores.trust import TRUST_JSON, Trust
+from app.domain.stores.trust import MOST_DELIVERED, TRUST_JSON, Trust
 
 PAGE_SIZE = 24
-MOST_DELIVERED = 1_000  # counted on the home page; beyond, it says so
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

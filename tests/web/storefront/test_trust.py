@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event, text
@@ -16,6 +17,7 @@ from app.db.engine import db
 from app.domain.delivery.actions import serve_area
 from app.domain.stores.models import Store
 from tests.builders import make_order, make_payment_settings, make_variant
+from tests.conftest import Database
 from tests.web.storefront.conftest import Shopper, shopper_of
 from tests.world import hidden_fields
 
@@ -133,6 +135,29 @@ def test_the_till_and_the_delivered_orders_are_counted_from_their_tables(
     )
     session.commit()
     assert "Till 5421907" in words(shopper.get(page).text)
+
+
+@pytest.mark.row("N31")
+def test_beyond_a_thousand_orders_it_says_more_and_counts_no_further(
+    session: Session, store: Store, shopper: Shopper, database: Database
+) -> None:
+    """A shop that sells much pays for no longer a count with each page."""
+    delivered(session, 1)
+    with psycopg.connect(database.superuser) as connection:
+        connection.execute("SET LOCAL session_replication_role = replica")
+        connection.execute(
+            "INSERT INTO app.orders (store_id, id, code, token_hash, token_sealed, customer_id, status,"
+            " subtotal_cents, delivery_fee_cents, total_cents, area, placed_at, delivered_at)"
+            " SELECT store_id, gen_random_uuid(), 'X-' || n, sha256(n::text::bytea), token_sealed,"
+            " customer_id, status, subtotal_cents, delivery_fee_cents, total_cents, area, placed_at,"
+            " delivered_at FROM app.orders, generate_series(1, 1000) n WHERE store_id = %s",
+            (store.id,),
+        )
+        connection.commit()
+
+    said = words(shopper.get("/p/kericho-tea").text)
+
+    assert "More than 1,000 orders delivered In the last 90 days." in said
 
 
 @pytest.mark.row("N31")

@@ -1,0 +1,100 @@
+"""What a pooled connection keeps from one transaction to the next, and what it never keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from flask import Flask
+from psycopg.rows import TupleRow
+
+from app.db.engine import KeepsPlans, db
+from app.db.tenancy import inside_store
+from app.domain.delivery.actions import serve_area
+from app.domain.stores.models import Store
+from tests.conftest import Database
+
+READ = "SELECT id, name FROM {table} WHERE id = %s"
+
+
+@pytest.fixture
+def connection(database: Database) -> Iterator[psycopg.Connection[TupleRow]]:
+    with KeepsPlans.connect(database.superuser) as connection:
+        connection.prepare_threshold = 0
+        yield connection
+
+
+def prepared(connection: psycopg.Connection[TupleRow]) -> int:
+    """How many statements this connection has in Postgres, this question left out."""
+    rows = connection.execute(
+        "SELECT count(*) FROM pg_prepared_statements WHERE statement NOT LIKE '%%pg_prepared%%'",
+        prepare=False,
+    )
+    return int(rows.fetchone()[0])  # type: ignore[index]
+
+
+def test_a_transaction_that_is_only_given_up_keeps_its_plans(
+    connection: psycopg.Connection[TupleRow],
+) -> None:
+    for _ in range(3):
+        connection.execute("SELECT %s::int", (1,))
+        connection.rollback()
+
+    assert prepared(connection) == 1
+
+
+@pytest.mark.row("J43")
+def test_a_kept_plan_reads_the_store_of_its_transaction_and_no_other(
+    app: Flask, store: Store, theirs: Store, database: Database
+) -> None:
+    """The plan that one store's page made serves the next store's page on the same connection."""
+    for each in (store, theirs):
+        with app.app_context(), inside_store(each.id):
+            serve_area(db.session(), "kilimani", actor="test")
+            db.session.commit()
+            db.session.remove()
+    with KeepsPlans.connect(database.urls["dukani_app"]) as connection:
+        connection.prepare_threshold = 0
+        connection.execute("SET plan_cache_mode = force_generic_plan")
+        connection.commit()
+        for each in (store, theirs) * 3:
+            connection.execute("SELECT set_config('app.store_id', %s, true)", (str(each.id),))
+            seen = connection.execute("SELECT store_id FROM app.delivery_areas").fetchall()
+            connection.rollback()
+            assert seen == [(each.id,)]
+        assert connection.execute("SELECT store_id FROM app.delivery_areas").fetchall() == []
+
+
+def test_what_a_transaction_said_of_itself_is_forgotten_with_it(
+    connection: psycopg.Connection[TupleRow],
+) -> None:
+    connection.execute("SELECT set_config('app.store_id', '7', true)")
+    connection.rollback()
+
+    [store] = connection.execute("SELECT current_setting('app.store_id', true)").fetchone() or ()
+
+    assert not store
+
+
+def test_a_plan_that_no_longer_fits_its_table_goes_with_the_error(
+    connection: psycopg.Connection[TupleRow], database: Database
+) -> None:
+    """A migration may change a column's type under a process that goes on running."""
+    with psycopg.connect(database.superuser, autocommit=True) as other:
+        other.execute("CREATE TABLE app.changing (id int PRIMARY KEY, name text)")
+        other.execute("INSERT INTO app.changing VALUES (1, '7')")
+        try:
+            read = READ.format(table="app.changing")
+            assert connection.execute(read, (1,)).fetchone() == (1, "7")
+            connection.rollback()
+            other.execute("ALTER TABLE app.changing ALTER name TYPE int USING name::int")
+
+            with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan"):
+                connection.execute(read, (1,))
+            connection.rollback()
+
+            assert connection.execute(read, (1,)).fetchone() == (1, 7)
+            connection.rollback()
+        finally:
+            other.execute("DROP TABLE app.changing")
