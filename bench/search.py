@@ -105,7 +105,7 @@ def judge(world: World) -> list[str]:
         shopper = world.shopper(shop) if len(score.get(each.kind, ())) % 20 == 0 else shopper
         page = shopper.get(f"/search?q={quote_plus(each.query)}").text
         first = [
-            html.unescape(name) for name in re.findall(r'class="card-name">([^<]+)<', page)[:3]
+            html.unescape(name) for name in re.findall(r'class="card-name"[^>]*>([^<]+)<', page)[:3]
         ]
         right = [each.accepts(name, prices.get(name, 0)) for name in first]
         is_placed = bool(split_area(each.query)[0]) == (each.kind == "area")

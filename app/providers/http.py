@@ -1,4 +1,7 @@
-"""One HTTP client per process, and httpx's many exceptions turned into our three."""
+"""One HTTP client per process, and httpx's many exceptions turned into our three.
+
+A web process asks no provider: httpx (5 MiB) is read where the first call is made.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from time import monotonic
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from app.providers.errors import OutcomeUnknown, Unavailable
 
-TIMEOUT = httpx.Timeout(connect=3, read=15, write=5, pool=2)
-LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
+if TYPE_CHECKING:
+    import httpx
 
 _client: httpx.Client | None = None
 _client_pid = 0
@@ -24,11 +25,13 @@ _client_pid = 0
 
 def http_client() -> httpx.Client:
     """This process's client: explicit timeouts, no redirects, no retries. Made after a fork."""
+    import httpx
+
     global _client, _client_pid
     if _client is None or _client_pid != os.getpid():
         _client = httpx.Client(
-            timeout=TIMEOUT,
-            limits=LIMITS,
+            timeout=httpx.Timeout(connect=3, read=15, write=5, pool=2),
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=10),
             follow_redirects=False,
             trust_env=False,
             verify=tls_context(),
@@ -40,6 +43,8 @@ def http_client() -> httpx.Client:
 @cache
 def tls_context() -> ssl.SSLContext:
     """The certificates we trust, read once: a fork may inherit them, unlike connections."""
+    import httpx
+
     return httpx.create_ssl_context(trust_env=False)
 
 
@@ -73,6 +78,8 @@ def translating_errors(provider: str) -> Iterator[None]:
     Wrap one request and the reading of its answer, nothing else: what fails
     before the request leaves is not in doubt.
     """
+    import httpx
+
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 from flask_limiter import Limiter
 from limits import parse
+from limits.storage import RedisStorage
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -18,6 +19,9 @@ from app.vault import vault
 
 if TYPE_CHECKING:
     from config import Settings
+
+# It loads every client that it finds on the machine, and keeps them all; ours is Redis's.
+RedisStorage.DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}
 
 limiter = Limiter(key_func=lambda: client_address(), strategy="moving-window", swallow_errors=True)
 

@@ -44,17 +44,28 @@ _FIND = (
     "app.search_products(CAST(:plain AS text[]), CAST(:heads AS text[]), CAST(:names AS text[]),"
     " CAST(:typed AS text[]), :pairs, :sort, :least, :most, :in_stock, :shown, :skip)"
 )
+
+
+def _cards_in_order(ids: str) -> str:
+    """The cards of a JSON list of ids, each looked up by its index however many the shop has.
+
+    Without OFFSET 0 Postgres, which knows nothing of such a list's length, reads the whole table.
+    """
+    return f"""
+  (SELECT jsonb_agg({CARD_JSON} ORDER BY x.place)
+     FROM jsonb_array_elements_text(nullif({ids}, 'null')) WITH ORDINALITY x(id, place)
+    CROSS JOIN LATERAL (SELECT * FROM app.product_cards
+      WHERE store_id = app.store_id() AND product_id = x.id::uuid OFFSET 0) c)
+"""  # noqa: S608 - put together from our own text
+
+
 _SEARCH = text(
     f"""
 WITH {PRICES}, found AS MATERIALIZED (SELECT {_FIND} AS r)
 SELECT found.r || jsonb_build_object(
   'host', {HOST},
-  'cards', (SELECT jsonb_agg({CARD_JSON} ORDER BY x.place)
-              FROM jsonb_array_elements_text(nullif(found.r->'ids', 'null')) WITH ORDINALITY x(id, place)
-              JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = x.id::uuid),
-  'close', (SELECT jsonb_agg({CARD_JSON} ORDER BY x.place)
-              FROM jsonb_array_elements_text(nullif(found.r->'close', 'null')) WITH ORDINALITY x(id, place)
-              JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = x.id::uuid),
+  'cards', {_cards_in_order("found.r->'ids'")},
+  'close', {_cards_in_order("found.r->'close'")},
   'place', CASE WHEN CAST(:place AS text) IS NOT NULL THEN {PLACE} END,
   'shelves', {SHELVES})
   FROM found
@@ -71,9 +82,7 @@ SELECT jsonb_build_object(
               AND EXISTS (SELECT 1 FROM app.product_cards c WHERE c.store_id = k.store_id
                              AND c.category_id = k.id AND c.is_shown)
             ORDER BY k.position, k.name LIMIT 3) y),
-  'products', (SELECT jsonb_agg({CARD_JSON} ORDER BY x.place)
-     FROM jsonb_array_elements_text(nullif(found.r->'ids', 'null')) WITH ORDINALITY x(id, place)
-     JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = x.id::uuid))
+  'products', {_cards_in_order("found.r->'ids'")})
   FROM found
 """  # noqa: S608
 )

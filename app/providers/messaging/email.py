@@ -7,14 +7,16 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 from email.utils import localtime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from app.logging import get_logger
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.http import json_or_none, tls_context, translating_errors
 from app.providers.messaging import Letter, Sent
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_SECONDS = 15
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.http import json_or_none, translating_errors
 from app.providers.messaging import Sent
+
+if TYPE_CHECKING:
+    import httpx
 
 NAME = "africastalking"
 SEND = "/version1/messaging"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import httpx
 
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.http import json_or_none, translating_errors
 from app.providers.messaging import Sent
+
+if TYPE_CHECKING:
+    import httpx
 
 NAME = "twilio"
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import httpx
+from typing import TYPE_CHECKING
 
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.http import json_or_none, translating_errors
 from app.providers.messaging import Sent
+
+if TYPE_CHECKING:
+    import httpx
 
 NAME = "whatsapp"
 VERSION = "v26.0"

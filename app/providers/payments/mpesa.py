@@ -12,9 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Protocol
-
-import httpx
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.clock import NAIROBI
 from app.money import whole_shillings
@@ -29,6 +27,9 @@ from app.providers.http import (
     translating_errors,
 )
 from app.providers.payments import PaymentAccepted, PaymentRequest, PaymentStatus, Verdict
+
+if TYPE_CHECKING:
+    import httpx
 
 NAME = "mpesa"
 TOKEN = "/oauth/v1/generate"  # noqa: S105 - a path

@@ -6,15 +6,17 @@ import hashlib
 import json
 import time
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import httpx
 
 from app.logging import get_logger
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.http import translating_errors
 from app.providers.messaging import Sent
 from app.providers.push.addresses import is_push_service
+
+if TYPE_CHECKING:
+    import httpx
 
 NAME = "web_push"
 KEPT_SECONDS = 6 * 3600  # how long a phone that is off may be behind

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID
 
-import segno
 from flask import (
     Response,
     current_app,
@@ -92,6 +91,9 @@ from app.web.platform.sign_up import (
     read_hue,
     test_account,
 )
+
+if TYPE_CHECKING:
+    import segno
 
 bp = desk("opening", __name__, "/dash/<store>/open")
 
@@ -387,8 +389,9 @@ def poster() -> ResponseReturnValue:
 @require_staff("store.change")
 def qr_file() -> ResponseReturnValue:
     """The same code as a file, for a printer."""
-    made = segno.make(_shop_address(), error="m", micro=False)
-    answer = make_response(_svg_file(made))
+    out = io.BytesIO()
+    _qr(_shop_address()).save(out, kind="svg", scale=8, border=4)
+    answer = make_response(out.getvalue())
     answer.headers["Content-Type"] = "image/svg+xml"
     answer.headers["Content-Disposition"] = f'attachment; filename="{g.store.slug}-qr.svg"'
     return answer
@@ -418,15 +421,14 @@ class Check:
 
 def qr_code(address: str) -> Markup:
     """The address as an inline picture, black on white for every camera."""
-    made = segno.make(address, error="m", micro=False)
-    svg = made.svg_inline(border=2, dark="#000", light="#fff", omitsize=True)
+    svg = _qr(address).svg_inline(border=2, dark="#000", light="#fff", omitsize=True)
     return Markup(svg)  # noqa: S704 - drawn by us from our own address
 
 
-def _svg_file(made: segno.QRCode) -> bytes:
-    out = io.BytesIO()
-    made.save(out, kind="svg", scale=8, border=4)
-    return out.getvalue()
+def _qr(address: str) -> segno.QRCode:
+    import segno  # few ever need it
+
+    return segno.make(address, error="m", micro=False)
 
 
 def _onboarding() -> Onboarding:

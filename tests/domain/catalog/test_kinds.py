@@ -91,7 +91,7 @@ def phones(session: Session) -> Category:
 
 
 def names(page: str) -> set[str]:
-    return set(re.findall(r'class="card-name">([^<]+)<', page))
+    return set(re.findall(r'class="card-name"[^>]*>([^<]+)<', page))
 
 
 @pytest.mark.row("N4", "W28")

@@ -53,7 +53,7 @@ def test_it_is_filtered_in_time(client: Shopper, shelf: str) -> None:
 
 @pytest.mark.row("T72")
 def test_it_is_walked_to_its_end_and_no_page_grows(client: Shopper, shelf: str) -> None:
-    """By its links; the nodes of a list without photos (tests/rows.csv has the number with them)."""
+    """By its links; the nodes of a list whose photos are shown are counted by the tests of weight."""
     address, seen, nodes = shelf, [], []
     while address:
         html = client.get(address).text

@@ -25,7 +25,7 @@ NODES_A_PAGE = 200
 
 def names_in(html: str) -> list[str]:
     """The cards of a page, as the shopper reads them."""
-    return re.findall(r'class="card-name">([^<]+)<', html)
+    return re.findall(r'class="card-name"[^>]*>([^<]+)<', html)
 
 
 def fill(session: Session, count: int = 60) -> None:

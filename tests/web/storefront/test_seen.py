@@ -73,13 +73,13 @@ def test_a_phone_remembers_by_itself_until_told_to_forget(world: World, page: Pa
     expect(page.locator("#seen")).to_be_empty()
     page.goto(address(world, shop, second))
     expect(page.get_by_role("heading", name="You looked at")).to_be_visible()
-    assert page.locator("#seen a.card").evaluate_all("(all) => all.map((a) => a.pathname)") == [
+    assert page.locator("#seen .card a").evaluate_all("(all) => all.map((a) => a.pathname)") == [
         first
     ]
 
     for path in ("/", "/cart"):
         page.goto(address(world, shop, path))
-        expect(page.locator("#seen a.card")).to_have_count(2)
+        expect(page.locator("#seen .card a")).to_have_count(2)
     page.get_by_role("button", name="Clear").click()
     expect(page.locator("#seen")).to_be_empty()
     assert page.evaluate("localStorage.length") == 0
