@@ -20,6 +20,7 @@ def add_web(app: Flask, settings: Settings) -> None:
         limits,
         page_cache,
         photos,
+        picture_tags,
         pressing,
         security,
         tenancy,
@@ -37,6 +38,7 @@ def add_web(app: Flask, settings: Settings) -> None:
     pressing.add_pressing(app)
     photos.add_photos(app)
     weight.add_weight(app)
+    picture_tags.add_picture_tags(app)
     tints.add_tints(app)
     limits.add_limits(app, settings)
     errors.add_errors(app)

@@ -140,7 +140,6 @@ def wrap(app: Flask) -> None:
     app.jinja_env.globals.update(
         asset=asset,
         store_style=store_style,
-        is_whole_page=lambda: WHOLE_PAGE in request.environ,
     )
 
 

@@ -41,13 +41,15 @@ def remember_photos(response: Response, *, are_on: bool) -> Response:
     return response
 
 
+def photos_on() -> bool:
+    """What this request wants."""
+    if PLACE not in request.environ:
+        request.environ[PLACE] = wants_photos(request.environ)
+    return bool(request.environ[PLACE])
+
+
 def add_photos(app: Flask) -> None:
     """Give the templates the choice, and tell caches in between what a page depends on."""
-
-    def photos_on() -> bool:
-        if PLACE not in request.environ:
-            request.environ[PLACE] = wants_photos(request.environ)
-        return bool(request.environ[PLACE])
 
     @app.after_request
     def vary(response: Response) -> Response:

@@ -8,7 +8,9 @@ with script the sum is then replaced by what that browser really received.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from math import ceil, sqrt
 
@@ -52,14 +54,14 @@ def weigh_file(name: str, size: int) -> None:
 
 def weigh_photo(picture: Picture, sizes: str, most: int) -> str:
     """The page shows a photo that a phone fetches before anybody scrolls."""
-    width = phone_file(picture.widths, picture.width, sizes, most)
+    width = _phone_file(tuple(picture.widths), picture.width, sizes, most)
     name = picture.modern(width)
     size = picture.files.get(name, picture.sizes)[str(width)]
     weighing().files[f"{picture.key}-{width}"] = size + PHOTO_HEAD
     return ""
 
 
-def phone_file(widths: list[int], whole: int, sizes: str, most: int) -> int:
+def phone_file(widths: Sequence[int], whole: int, sizes: str, most: int) -> int:
     """The named width that the phone chooses from those up to ``most``, as Chromium does.
 
     ``sizes`` is the attribute: its last part is the phone's, in ``vw`` or ``px``.
@@ -73,6 +75,9 @@ def phone_file(widths: list[int], whole: int, sizes: str, most: int) -> int:
         if following >= PHONE_DOTS:
             return offered[at + 1 if sqrt(this * following) <= PHONE_DOTS else at]
     return offered[-1]
+
+
+_phone_file = lru_cache(maxsize=512)(phone_file)  # photos of a shop have few shapes
 
 
 def kilobytes(size: int) -> int:

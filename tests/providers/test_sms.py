@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qs
 
 import pytest
-from redis import Redis
 
+from app.cache import connect_cache
 from app.providers import registry
 from app.providers.errors import OutcomeUnknown, Refused, Unavailable
 from app.providers.messaging import MessageSender
@@ -78,7 +78,9 @@ class Company:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-NOWHERE = Redis(port=1)  # a gate without Redis lets every call pass; test_gate.py has the rest
+NOWHERE = connect_cache(
+    "redis://127.0.0.1:1/0"
+)  # a gate without Redis lets every call pass; test_gate.py has the rest
 
 
 @pytest.fixture
