@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 from flask_sqlalchemy.session import Session as FlaskSQLAlchemySession
 from sqlalchemy import Connection, event, text
-from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.orm import Session, SessionTransaction
 
 PLATFORM_STORE = 0
 
@@ -24,8 +24,25 @@ class NoStoreBound(RuntimeError):
     """Code asked for tenant data without saying whose."""
 
 
+_ANNOUNCE = text("SELECT set_config('app.store_id', :store_id, true)")
+_ANNOUNCE_READER = text(
+    "SELECT set_config('app.store_id', :store_id, true),"
+    " set_config('plan_cache_mode', 'force_generic_plan', true)"
+)
+
+
 class StoreSession(FlaskSQLAlchemySession):
     """A session bound to the store of the current context."""
+
+
+def plan_once(session: Session) -> None:
+    """Have Postgres plan each statement of this session once for good, whatever its values.
+
+    For public pages: their statements are long, were written so that one plan suits every shop, and
+    take longer to plan than to run. Postgres by itself would plan a list anew for each page number.
+    Call before the first statement.
+    """
+    session.info["plans_once"] = True
 
 
 def bound_store() -> int:
@@ -52,6 +69,5 @@ def _announce_store(
 ) -> None:
     if transaction.nested:
         return
-    connection.execute(
-        text("SELECT set_config('app.store_id', :store_id, true)"), {"store_id": str(bound_store())}
-    )
+    announce = _ANNOUNCE_READER if session.info.get("plans_once") else _ANNOUNCE
+    connection.execute(announce, {"store_id": str(bound_store())})

@@ -13,7 +13,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from app.db.engine import db, looking_up
-from app.db.tenancy import current_store
+from app.db.tenancy import current_store, plan_once
 from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
 from app.i18n import DEFAULT_LOCALE, LOCALES, set_locale
@@ -75,6 +75,7 @@ def _store_of_page() -> Store | None:
     known = versions.look(request_host())
     if known is None:
         return None
+    plan_once(db.session())
     if known.facts is None:
         store = _bound(known.store_id)
         db.session.expunge(store)

@@ -1,0 +1,72 @@
+"""A word that hundreds of goods have: found by the index of words, or by walking the list in its order."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from sqlalchemy.orm import Session
+
+from app.domain.catalog.listing import Filters
+from app.domain.catalog.queries import Card
+from app.domain.catalog.searching import MOST_FOUND, SEARCH_SORTS, search
+from app.domain.stores.models import Store
+from tests.conftest import Database
+from tests.real_goods import Good, put_on_sale
+
+HUNDREDS, THOUSANDS = 700, 3_300  # the index brings up to three thousand
+
+
+def fill(database: Database, store: Store, count: int) -> list[int]:
+    """So many descalers for kettles, and among the newest of them one kettle.
+
+    Returns the prices of those in stock, in cents, the lowest first.
+    """
+    goods = [
+        Good(f"Descaler for kettle {n}", 100_00 + n * 37 % 1000 * 100, None, stock=n % 10)
+        for n in range(count)
+    ]
+    newest = 27 + 28 * 23  # the latest of the dates that put_on_sale gives in turn
+    goods[newest] = Good("Electric kettle", 1_800_00, None)
+    with psycopg.connect(database.superuser) as connection:
+        put_on_sale(connection, store.id, goods)
+    return sorted(good.price_cents for good in goods if good.stock)
+
+
+def walk(session: Session, sort: str, *, pages: int = 4) -> list[Card]:
+    """The first pages, in one list."""
+    return [
+        card
+        for page in range(1, pages + 1)
+        for card in search(session, "kettle", sort=sort, page=page).cards
+    ]
+
+
+@pytest.mark.row("N60")
+@pytest.mark.parametrize("count", [HUNDREDS, THOUSANDS])
+def test_a_frequent_word_is_found_in_every_order_page_by_page(
+    session: Session, store: Store, database: Database, count: int
+) -> None:
+    prices = fill(database, store, count)
+
+    found = search(session, "kettle")
+    assert (found.is_many, found.count) == (True, MOST_FOUND)
+    assert found.cards[0].name == "Electric kettle"
+    for sort in SEARCH_SORTS:
+        cards = walk(session, sort)
+        assert len({card.slug for card in cards}) == len(cards) == 96, sort
+        assert all(card.stock for card in cards), sort
+    assert [card.price_cents for card in walk(session, "price")] == prices[:96]
+    assert [card.price_cents for card in walk(session, "-price")] == prices[:-97:-1]
+
+
+@pytest.mark.row("N60")
+@pytest.mark.parametrize("count", [HUNDREDS, THOUSANDS])
+def test_a_limit_on_price_holds_for_a_frequent_word(
+    session: Session, store: Store, database: Database, count: int
+) -> None:
+    fill(database, store, count)
+
+    cheap = search(session, "kettle", sort="-price", filters=Filters(most_cents=300_00))
+
+    assert cheap.cards
+    assert all(card.price_cents <= 300_00 for card in cheap.cards)
