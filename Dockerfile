@@ -15,7 +15,9 @@ RUN groupadd --system --gid 10001 dukani \
 COPY --from=packages /opt/dukani /opt/dukani
 WORKDIR /srv/dukani
 COPY . .
+# Threads share two arenas of memory instead of eight for each processor: 2 MiB of a web process.
 ENV PATH=/opt/dukani/bin:/usr/local/bin:/usr/bin:/bin \
+    MALLOC_ARENA_MAX=2 \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     APP_ENV=production \

@@ -212,25 +212,28 @@ def form_of(shopper: Shopper, path: str, form: Mapping[str, str]) -> bytes:
     )
 
 
-def load(port: int, clients: Sequence[Iterable[bytes]], *, seconds: float = 600) -> Load:
+def load(
+    port: int, clients: Sequence[Iterable[bytes]], *, seconds: float = 600, first: int = 0
+) -> Load:
     """Every client sends its requests one after the other over one connection, all at once.
 
-    It ends when the requests do, or after so many seconds: give ``itertools.cycle`` then.
+    It ends when the requests do, or after so many seconds: give ``itertools.cycle`` then. Their
+    addresses go on from the number ``first``: those of an earlier load may be at their limits.
     """
     begun, before = time.perf_counter(), _others_seconds()
     # In a thread of its own: whoever calls may have an event loop running in this one.
     with ThreadPoolExecutor(1) as thread:
-        found = thread.submit(lambda: asyncio.run(_load(port, clients, seconds))).result()
+        found = thread.submit(lambda: asyncio.run(_load(port, clients, seconds, first))).result()
     found.others = max(0.0, _others_seconds() - before) / (time.perf_counter() - begun)
     return found
 
 
-async def _load(port: int, clients: Sequence[Iterable[bytes]], seconds: float) -> Load:
+async def _load(port: int, clients: Sequence[Iterable[bytes]], seconds: float, first: int) -> Load:
     found = Load()
     begun = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for number, requests in enumerate(clients):
-            client = _client(port, address_of(number), requests, begun + seconds, found)
+            client = _client(port, address_of(first + number), requests, begun + seconds, found)
             group.create_task(client)
     found.seconds = time.perf_counter() - begun
     return found

@@ -27,7 +27,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ MISS_MS = {"product": 2.1, "category": 3.7, "search": 3.9}
 STATEMENTS = {"product": 4, "category": 4, "search": 4}
 PSS_MIB = 110.0
 THREADS = 3  # of one web process
+_loads = count(1)
 PAGES = {"product": "/p/p-1234", "category": "/c/shelf-3", "search": "/search?q=kettle"}
 
 
@@ -228,10 +229,13 @@ def cost(
     port: int, host: str, path: str, pids: Callable[[], list[int]], asked: argparse.Namespace
 ) -> tuple[float, Load]:
     """Processor ms of these processes for each answer, under so many connections."""
-    request = _request(host, path)
-    load(port, [repeat(request)] * asked.connections, seconds=1)
+    request, clients = _request(host, path), asked.connections
+    # A search is limited by address: each load comes from others.
+    load(port, [repeat(request)] * clients, seconds=1, first=next(_loads) * clients)
     before = processor_seconds(pids())
-    found = load(port, [repeat(request)] * asked.connections, seconds=asked.seconds)
+    found = load(
+        port, [repeat(request)] * clients, seconds=asked.seconds, first=next(_loads) * clients
+    )
     used = processor_seconds(pids()) - before
     return 1000 * used / max(1, len(found.milliseconds)), found
 

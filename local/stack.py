@@ -315,6 +315,7 @@ class Stack:
             os_process.MARKER: self.home.marker,
             "PROMETHEUS_MULTIPROC_DIR": str(self.home.metrics),
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # as in the image
             "PYTHONPATH": str(CHECKOUT),
         }
         given = {name: value for name, value in self._extra.items() if value}
