@@ -7,7 +7,8 @@ time of all server processes (web, Postgres, Valkey, nginx) for each answer, in 
 
 - a bare WSGI program that holds the page's bytes, under the same server, and our own cache;
 - nginx sending the page as a file it finds compressed, and the shipped nginx with its cache;
-- the page made anew each time (PAGE_CACHE=off), with its SQL statements;
+- the page made anew each time (PAGE_CACHE=off), with its SQL statements, and how long one
+  shopper and a crowd wait for it;
 - memory (PSS) of a web process at its start and after all of this.
 
 Needs what docs/performance.md says; prints what is missed and ends non-zero then.
@@ -58,6 +59,8 @@ HIT_MS, OF_BARE, OF_FILE = 0.47, 0.9, 1 / 3
 MISS_MS = {"product": 2.1, "category": 3.7, "search": 3.9}
 STATEMENTS = {"product": 4, "category": 4, "search": 4}
 PSS_MIB = 110.0
+CROWD = 64  # connections
+ONE_MS, CROWD_MS, CROWD_TIMES = 6.0, 100.0, 2.0  # p99 of one at a time; of a crowd, and of its p50
 THREADS = 3  # of one web process
 _loads = count(1)
 PAGES = {"product": "/p/p-1234", "category": "/c/shelf-3", "search": "/search?q=kettle"}
@@ -85,6 +88,8 @@ def main() -> int:
                 "Postgres",
                 "SQL",
                 "p50 ms",
+                "p50, p99 ms of 1",
+                f"p50, p99 ms of {CROWD}",
                 "answers",
             ]
             print()
@@ -229,13 +234,11 @@ def cost(
     port: int, host: str, path: str, pids: Callable[[], list[int]], asked: argparse.Namespace
 ) -> tuple[float, Load]:
     """Processor ms of these processes for each answer, under so many connections."""
-    request, clients = _request(host, path), asked.connections
+    requests = [repeat(_request(host, path))] * asked.connections
     # A search is limited by address: each load comes from others.
-    load(port, [repeat(request)] * clients, seconds=1, first=next(_loads) * clients)
+    load(port, requests, seconds=1, first=next(_loads) * CROWD)
     before = processor_seconds(pids())
-    found = load(
-        port, [repeat(request)] * clients, seconds=asked.seconds, first=next(_loads) * clients
-    )
+    found = load(port, requests, seconds=asked.seconds, first=next(_loads) * CROWD)
     used = processor_seconds(pids()) - before
     return 1000 * used / max(1, len(found.milliseconds)), found
 
@@ -316,8 +319,9 @@ def made(
                 processor_seconds(_tree(postgres)) - at_first[1],
             )
             # The second in which it warmed up is part of both.
-            count = len(found.milliseconds) * (asked.seconds + 1) / asked.seconds
-            figure = 1000 * sum(used) / count, 1000 * used[0] / count, 1000 * used[1] / count, found
+            answers = len(found.milliseconds) * (asked.seconds + 1) / asked.seconds
+            each = [1000 * seconds / answers for seconds in used]
+            figure = sum(each), each[0], each[1], found
             best = figure if best is None or figure[0] < best[0] else best
         assert best is not None
         ms, of_web, of_postgres, found = best
@@ -325,11 +329,24 @@ def made(
             missed.append(f"{name} {ms:.2f} ms")
         if statements > STATEMENTS[name]:
             missed.append(f"{name} {statements:g} statements")
+        one, crowd = (_wait(world, request, clients) for clients in (1, CROWD))
+        if one.at(99) > ONE_MS:
+            missed.append(f"{name} p99 {one.at(99):.1f} ms one at a time")
+        if crowd.at(99) > CROWD_MS or crowd.at(99) > CROWD_TIMES * crowd.at(50):
+            missed.append(f"{name} p99 {crowd.at(99):.0f} ms of {CROWD} at once")
         rows.append(
             [name, f"{ms:.2f}", f"{of_web:.2f}", f"{of_postgres:.2f}", f"{statements:g}",
-             f"{found.at(50):.1f}", found.said]
+             f"{found.at(50):.1f}", f"{one.at(50):.1f}, {one.at(99):.1f}",
+             f"{crowd.at(50):.0f}, {crowd.at(99):.0f}", found.said]
         )  # fmt: skip
     return rows
+
+
+def _wait(world: World, request: bytes, clients: int) -> Load:
+    """How long so many wait at once. One second, in which no address comes to its limit."""
+    return load(
+        world.stack.port, [repeat(request)] * clients, seconds=1, first=next(_loads) * CROWD
+    )
 
 
 def _headers(host: str) -> dict[str, str]:

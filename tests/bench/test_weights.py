@@ -109,6 +109,20 @@ def test_the_next_page_of_a_visit_fetches_no_file_again(
         assert "immutable" in policy
 
 
+@pytest.mark.row("N6")
+def test_a_second_view_of_a_product_fetches_no_asset(
+    mobile: BrowserContext, window: Window
+) -> None:
+    page = mobile.new_page()
+    wire = Wire(page)
+    first = wire.view(window.of("product"))
+    assert {"js", "photo"} <= {one.kind for one in first}
+
+    second = wire.view(window.of("product"))
+
+    assert {one.kind for one in second} <= {"html", "fragment"}, second
+
+
 @pytest.mark.row("I7")
 @pytest.mark.parametrize("how", ["switch", "save-data"])
 def test_without_photos_no_image_byte_is_asked_for_until_a_tap(

@@ -24,6 +24,7 @@ BUILT_FROM_OUR_OWN_TEXT = {
     "app/domain/checkout/basket.py",
     "app/domain/seo/area_facts.py",
     "app/domain/seo/track_record.py",
+    "app/domain/stores/trust.py",
 }
 
 

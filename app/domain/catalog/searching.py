@@ -59,13 +59,16 @@ def _cards_in_order(ids: str) -> str:
 """  # noqa: S608 - put together from our own text
 
 
+_FOUND = _cards_in_order("found.r->'ids'")
+_CLOSE = _cards_in_order("found.r->'close'")
+
 _SEARCH = text(
     f"""
 WITH {PRICES}, found AS MATERIALIZED (SELECT {_FIND} AS r)
 SELECT found.r || jsonb_build_object(
   'host', {HOST},
-  'cards', {_cards_in_order("found.r->'ids'")},
-  'close', {_cards_in_order("found.r->'close'")},
+  'cards', {_FOUND},
+  'close', {_CLOSE},
   'place', CASE WHEN CAST(:place AS text) IS NOT NULL THEN {PLACE} END,
   'shelves', {SHELVES})
   FROM found
@@ -82,7 +85,7 @@ SELECT jsonb_build_object(
               AND EXISTS (SELECT 1 FROM app.product_cards c WHERE c.store_id = k.store_id
                              AND c.category_id = k.id AND c.is_shown)
             ORDER BY k.position, k.name LIMIT 3) y),
-  'products', {_cards_in_order("found.r->'ids'")})
+  'products', {_FOUND})
   FROM found
 """  # noqa: S608
 )

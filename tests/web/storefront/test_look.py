@@ -15,14 +15,15 @@ from tests.shop_window import Window
 
 pytestmark = pytest.mark.browser
 
-# Everything a finger is meant for, and the place it answers to: its own box, what its ::after adds,
-# or the label around it. A link inside a sentence is left out, as WCAG does, and the hidden button
-# that Enter presses.
+# Everything a finger is meant for, and the place it answers to: its own box, what its ::after adds (the
+# whole card, for the name in it), or the label around it. A link inside a sentence is left out, as WCAG
+# does, and the hidden button that Enter presses.
 SMALL = """() => [...document.querySelectorAll("a, button, summary, select, input:not([type=hidden])")]
   .filter((one) => one.checkVisibility({visibilityProperty: true}) && !one.closest(".rich, .skip, dialog, button.sr"))
   .map((one) => {
-    const box = (one.closest("label") || one).getBoundingClientRect();
     const after = getComputedStyle(one, "::after");
+    const fills = after.position === "absolute" && getComputedStyle(one).position === "static";
+    const box = (fills ? one.offsetParent : one.closest("label") || one).getBoundingClientRect();
     const chip = one.querySelector(":scope .chip");
     const grown = after.content !== "none" && after.position === "absolute" ? -2 * parseFloat(after.top) : 0;
     return [one.outerHTML.slice(0, 90), box.width + grown, Math.max(box.height + grown, chip ? 46 : 0)];
