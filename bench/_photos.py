@@ -23,10 +23,11 @@ order = json.load(sys.stdin)
 app = create_app(Settings.from_environ(), role="manage")
 with app.app_context(), inside_store(order["store_id"]):
     session = db.session()
-    for number, product in enumerate(session.query(Product).order_by(Product.id)):
-        made = store_picture(photo(number))
+    ids = [row.id for row in session.query(Product.id).order_by(Product.id)]
+    session.commit()  # drawing takes longer than a transaction may be idle
+    for product_id, made in [(at, store_picture(photo(n))) for n, at in enumerate(ids)]:
         session.add(ProductImage(
-            product_id=product.id, position=0, media_key=made.media_key, width=made.width,
+            product_id=product_id, position=0, media_key=made.media_key, width=made.width,
             height=made.height, tint=made.tint, alt="", sizes=made.sizes, files=made.files,
         ))
     session.commit()

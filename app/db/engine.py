@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
@@ -73,11 +73,11 @@ class KeepsPlans(psycopg.Connection[Any]):
     """
 
     def rollback(self) -> None:
-        if self.pgconn.transaction_status != TransactionStatus.INTRANS:
-            super().rollback()
-            return
-        with self.lock:
-            self.pgconn.exec_(b"ROLLBACK")
+        if self.pgconn.transaction_status == TransactionStatus.INTRANS:
+            with self.lock:
+                if self.pgconn.exec_(b"ROLLBACK").status == ExecStatus.COMMAND_OK:
+                    return
+        super().rollback()
 
 
 def keep_plans(engine: Engine) -> None:

@@ -77,6 +77,17 @@ def test_what_a_transaction_said_of_itself_is_forgotten_with_it(
     assert not store
 
 
+def test_a_connection_that_died_in_a_transaction_says_so(
+    connection: psycopg.Connection[TupleRow], database: Database
+) -> None:
+    connection.execute("SELECT 1")
+    with psycopg.connect(database.superuser, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+
+    with pytest.raises(psycopg.OperationalError):
+        connection.rollback()
+
+
 def test_a_plan_that_no_longer_fits_its_table_goes_with_the_error(
     connection: psycopg.Connection[TupleRow], database: Database
 ) -> None:
