@@ -31,6 +31,8 @@ FOLDERS = {pattern.partition("/")[0] for pattern, _ in WHERE_WORDS_ARE}
 KEYWORDS = {**DEFAULT_KEYWORDS, "gettext_lazy": None, "gettext_noop": None, "ngettext_noop": (1, 2)}
 NOTE_TO_TRANSLATORS = "Translators:"
 
+Said = tuple[str, int, str | tuple[str, ...], list[str], str | None]
+
 HEADER = """\
 # Dukani in Swahili. How we say things, and what a speaker asked to be changed: docs/swahili.md.
 # Entries are in the order of their English. After a change of words in the source:
@@ -57,7 +59,16 @@ def main(options: list[str]) -> int:
 def extracted(root: Path = CHECKOUT) -> Catalog:
     """Every message of the source, from Python and from templates."""
     words = Catalog()
-    found = extract_from_dir(
+    for file, _line, message, comments, context in places_of_words(root):
+        words.add(message, None, [(file, None)], auto_comments=comments, context=context)  # type: ignore[list-item]
+    for text in said_in_sets() if root == CHECKOUT else ():
+        words.add(text, context=READY)
+    return words
+
+
+def places_of_words(root: Path = CHECKOUT) -> Iterator[Said]:
+    """Each place that says something: file, line, text (or one and many), comments, context."""
+    yield from extract_from_dir(
         root,
         WHERE_WORDS_ARE,
         options_map={"**.html": {"trimmed": "true", "silent": "false"}},
@@ -66,11 +77,6 @@ def extracted(root: Path = CHECKOUT) -> Catalog:
         strip_comment_tags=True,
         directory_filter=lambda folder: Path(folder).relative_to(root).parts[0] in FOLDERS,
     )
-    for file, _line, message, comments, context in found:
-        words.add(message, None, [(file, None)], auto_comments=comments, context=context)  # type: ignore[list-item]
-    for text in said_in_sets() if root == CHECKOUT else ():
-        words.add(text, context=READY)
-    return words
 
 
 def read_catalogue(path: Path = CATALOGUE) -> Catalog:
