@@ -59,8 +59,9 @@ def mpesa_keys(name: str) -> dict[str, str]:
     address = f"{os.environ['SANDBOX_URL']}/_sim/credentials"
     made = httpx.post(address, json={"name": name, "type": "paybill"}, trust_env=False)
     made.raise_for_status()
+    keys: dict[str, str] = made.json()
     wanted = ("shortcode", "consumer_key", "consumer_secret", "passkey")
-    return {field: made.json()[field] for field in wanted}
+    return {field: keys[field] for field in wanted}
 
 
 def _speak_with_a_provider(app: Flask, aim: Aim) -> None:

@@ -78,9 +78,8 @@ class Company:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 
-NOWHERE = connect_cache(
-    "redis://127.0.0.1:1/0"
-)  # a gate without Redis lets every call pass; test_gate.py has the rest
+# A gate without Redis lets every call pass; test_gate.py has the rest.
+NOWHERE = connect_cache("redis://127.0.0.1:1/0")
 
 
 @pytest.fixture
