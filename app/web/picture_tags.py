@@ -49,16 +49,18 @@ def img(
     is_later = later and WHOLE_PAGE in request.environ and not context.get("preview_words")
     if on_phones and not is_later:
         weigh_photo(picture, sizes, most)
-    classed = f' class="{frame}"' if frame else ""
-    tag = f"<picture{classed}>{_sources(picture, sizes, most)}{_fallback(picture, sizes, most)}"
+    sources, opening = _sources(picture, widths, sizes, most)
     if picture.is_filled and not whole:
         x, y = (round(percent / 25) for percent in picture.focal)
-        tag += f' class="fill x{x} y{y}"'
-    when = {"first": ' fetchpriority="high"', True: ""}.get(
-        eager, ' loading="lazy" decoding="async"'
-    )
-    tag += (
-        f' width="{picture.width}" height="{picture.height}" alt="{escape(alt)}"{when}></picture>'
+        opening += f' class="fill x{x} y{y}"'
+    if eager == "first":
+        opening += ' fetchpriority="high"'
+    elif not eager:
+        opening += ' loading="lazy" decoding="async"'
+    classed = f' class="{frame}"' if frame else ""
+    tag = (
+        f'<picture{classed}>{sources}{opening} width="{picture.width}"'
+        f' height="{picture.height}" alt="{escape(alt)}"></picture>'
     )
     if is_later and frame:
         tag = f'<span class="later {frame}"><noscript>{tag}</noscript></span>'
@@ -69,10 +71,11 @@ def img(
 
 def preload(picture: Picture, sizes: str, most: int) -> Markup:
     """The same picture asked for before the page is read to its place: what a shopper waits for."""
-    if not photos_on() or not picture.widths:
+    widths = picture.widths
+    if not photos_on() or not widths:
         return Markup()
     kind = "avif" if picture.files.get("avif") else "webp"
-    files = _files(picture, most, is_modern=kind == "avif")
+    files = _files(picture, widths, most, is_modern=kind == "avif")
     return Markup(  # noqa: S704 - as above
         f'<link rel="preload" as="image" type="image/{kind}" imagesrcset="{files}"'
         f' imagesizes="{sizes}" fetchpriority="high">'
@@ -84,37 +87,34 @@ def add_picture_tags(app: Flask) -> None:
     app.jinja_env.globals.update(img=img, preload=preload)
 
 
-def _sources(picture: Picture, sizes: str, most: int) -> str:
-    """A browser that reads AVIF reads WebP too, so the smaller of both may stand in one list."""
-    tags = ""
+def _sources(picture: Picture, widths: list[int], sizes: str, most: int) -> tuple[str, str]:
+    """The newer formats, and the opening of the image itself for a browser that reads none of them.
+
+    A browser that reads AVIF reads WebP too, so the smaller of both may stand in one list.
+    """
+    sources = ""
     if picture.files.get("avif"):
-        files = _files(picture, most, is_modern=True)
-        tags += f'<source type="image/avif" srcset="{files}" sizes="{sizes}">'
+        files = _files(picture, widths, most, is_modern=True)
+        sources = f'<source type="image/avif" srcset="{files}" sizes="{sizes}">'
+    webp = f'srcset="{_files(picture, widths, most, is_modern=False)}" sizes="{sizes}"'
     if picture.files.get("jpg"):
-        files = _files(picture, most, is_modern=False)
-        tags += f'<source type="image/webp" srcset="{files}" sizes="{sizes}">'
-    return tags
+        source = f'<source type="image/webp" {webp}>'
+        return sources + source, f'<img src="{_widest(picture, widths, min(most, 640))}.jpg"'
+    return sources, f'<img src="{_widest(picture, widths, min(most, 320))}.webp" {webp}'
 
 
-def _fallback(picture: Picture, sizes: str, most: int) -> str:
-    """The opening of the image itself, with the file of a browser that reads nothing newer."""
-    if picture.files.get("jpg"):
-        return f'<img src="/media/{picture.key}-{_widest(picture, min(most, 640))}.jpg"'
-    files = _files(picture, most, is_modern=False)
-    widest = _widest(picture, min(most, 320))
-    return f'<img src="/media/{picture.key}-{widest}.webp" srcset="{files}" sizes="{sizes}"'
+def _widest(picture: Picture, widths: list[int], most: int) -> str:
+    """The address, without its ending, of the widest file up to a width."""
+    width = max((width for width in widths if width <= most), default=widths[0])
+    return f"/media/{picture.key}-{width}"
 
 
-def _widest(picture: Picture, most: int) -> int:
-    return max((width for width in picture.widths if width <= most), default=picture.widths[0])
-
-
-def _files(picture: Picture, most: int, *, is_modern: bool) -> str:
+def _files(picture: Picture, widths: list[int], most: int, *, is_modern: bool) -> str:
     """The files up to a width; the smallest only where nothing larger is worth sending."""
     least = 320 if most > 320 else 0
     return ", ".join(
         f"/media/{picture.key}-{width}.{picture.modern(width) if is_modern else 'webp'}"
         f" {min(width, picture.width)}w"
-        for width in picture.widths
+        for width in widths
         if least <= width <= most
     )

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 DELIVERED_DAYS = 90
-MOST_DELIVERED = (
-    1_000  # counted; a page that says so for more costs a busy shop no more than a new one
-)
+# As many are counted: a page that says "more than" costs a busy shop no more than a new one.
+MOST_DELIVERED = 1_000
 
 # Delivered orders are counted by an index of their own.
 TRUST_JSON = f"""
