@@ -7,12 +7,15 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from psycopg.rows import TupleRow
+from sqlalchemy.orm import Session
 
 from app.db.engine import KeepsPlans, db
 from app.db.tenancy import inside_store
 from app.domain.delivery.actions import serve_area
 from app.domain.stores.models import Store
+from tests.builders import make_variant
 from tests.conftest import Database
 
 READ = "SELECT id, name FROM {table} WHERE id = %s"
@@ -64,6 +67,26 @@ def test_a_kept_plan_reads_the_store_of_its_transaction_and_no_other(
             connection.rollback()
             assert seen == [(each.id,)]
         assert connection.execute("SELECT store_id FROM app.delivery_areas").fetchall() == []
+
+
+def test_a_page_asked_for_again_is_neither_parsed_nor_planned_anew(
+    app: Flask, session: Session, client: FlaskClient
+) -> None:
+    """Through the product's own pool: nothing is left of what psycopg would have forgotten."""
+    make_variant(session, name="Kericho tea")
+    session.commit()
+    for _ in range(12):
+        assert client.get("/p/kericho-tea").status_code == 200
+
+    with app.app_context(), db.engine.connect() as pooled:
+        kept = pooled.exec_driver_sql(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements"
+            " WHERE statement LIKE '%%related%%'"
+        ).all()
+
+    assert len(kept) == 1
+    assert kept[0].generic_plans > 1
+    assert kept[0].custom_plans == 0
 
 
 def test_what_a_transaction_said_of_itself_is_forgotten_with_it(

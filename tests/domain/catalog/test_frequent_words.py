@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.db.tenancy import plan_once
 from app.domain.catalog.listing import Filters
 from app.domain.catalog.queries import Card
 from app.domain.catalog.searching import MOST_FOUND, SEARCH_SORTS, search
@@ -14,10 +16,11 @@ from tests.conftest import Database
 from tests.real_goods import Good, put_on_sale
 
 HUNDREDS, THOUSANDS = 700, 3_300  # the index brings up to three thousand
+OTHERS = 9_000
 
 
-def fill(database: Database, store: Store, count: int) -> list[int]:
-    """So many descalers for kettles, and among the newest of them one kettle.
+def fill(database: Database, store: Store, count: int, *, others: int = 0) -> list[int]:
+    """So many descalers for kettles, among the newest of them one kettle; and so many brooms.
 
     Returns the prices of those in stock, in cents, the lowest first.
     """
@@ -28,7 +31,8 @@ def fill(database: Database, store: Store, count: int) -> list[int]:
     newest = 27 + 28 * 23  # the latest of the dates that put_on_sale gives in turn
     goods[newest] = Good("Electric kettle", 1_800_00, None)
     with psycopg.connect(database.superuser) as connection:
-        put_on_sale(connection, store.id, goods)
+        brooms = [Good(f"Broom {n}", 100_00, None) for n in range(others)]
+        put_on_sale(connection, store.id, [*goods, *brooms])
     return sorted(good.price_cents for good in goods if good.stock)
 
 
@@ -70,3 +74,25 @@ def test_a_limit_on_price_holds_for_a_frequent_word(
 
     assert cheap.cards
     assert all(card.price_cents <= 300_00 for card in cheap.cards)
+
+
+@pytest.mark.row("N60")
+@pytest.mark.parametrize("count", [HUNDREDS, THOUSANDS])
+def test_what_a_frequent_word_reads_does_not_grow_with_the_shop(
+    session: Session, store: Store, database: Database, count: int
+) -> None:
+    """Of a shop of many thousand: the goods that fit, some again for their order, and no more."""
+    fill(database, store, count, others=OTHERS)
+    with psycopg.connect(database.superuser, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE app.product_cards")
+    plan_once(session)
+
+    search(session, "kettle")
+
+    read = session.scalar(
+        text(
+            "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_all_tables"
+            " WHERE relid = 'app.product_cards'::regclass"
+        )
+    )
+    assert count < read < count * 2 + 2_000 < OTHERS
