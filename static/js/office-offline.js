@@ -6,8 +6,9 @@
   function ask() {
     workers.ready.then(function (at) { at.active.postMessage("taps"); });
   }
+  /* A page that is left while it registers, or a browser that allows no worker: the next page asks again. */
   addEventListener("load", function () {
-    workers.register("/desk-sw.js", { scope: "/staff/" }).then(ask);
+    workers.register("/desk-sw.js", { scope: "/staff/" }).then(ask, function () {});
   });
   /* New orders as notifications, where a browser can show them; asked for by a tap alone. */
   document.addEventListener("DOMContentLoaded", function () {

@@ -6,7 +6,9 @@
   const say = (words) => document.getElementById("notices").insertAdjacentHTML("beforeend", words);
 
   // The first page a person opens is not made heavier: the worker comes a moment after it.
-  const begin = () => workers.register("/sw.js").then(() => workers.ready).then((at) => at.active.postMessage("taps"));
+  // A page that is left while it registers, or a browser that allows no worker: the next page asks again.
+  const begin = () => workers.register("/sw.js").then(() => workers.ready, () => null)
+    .then((at) => at && at.active.postMessage("taps"));
   const soon = document.referrer.startsWith(location.origin) ? 0 : 2500;
   addEventListener("load", () => setTimeout(begin, soon));
 

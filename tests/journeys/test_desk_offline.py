@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.test_offline import NO_SYNC, cut, waiting
+from tests.browsing import Complaints
+from tests.journeys.test_offline import NO_SYNC, REFUSED, cut, waiting
 from tests.journeys.test_shopping import sign_in
 from tests.world import Purchase, Shop, World, wait_for
 
@@ -32,6 +33,19 @@ def desk(page: Page, world: World, shop: Shop, role: str) -> str:
     page.wait_for_function("navigator.serviceWorker.controller !== null")
     page.goto(board)
     return board
+
+
+@pytest.mark.row("T48")
+def test_a_worker_that_does_not_register_harms_no_list(world: World, page: Page) -> None:
+    shop = world.open_shop()
+    complaints = Complaints()
+    complaints.listen(page.context)
+    page.add_init_script(REFUSED)
+    sign_in(page, world, shop, "packer")
+    page.goto(f"{world.stack.base_url}/staff/{shop.slug}/orders/")
+    page.wait_for_function("window.wasAsked")
+    expect(page.locator("#col-to_pack")).to_be_visible()
+    assert complaints.lines == []
 
 
 @pytest.mark.row("T48", "T50", "T73")

@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browsing import address, fill_checkout, plain, purchase_on
+from tests.browsing import Complaints, address, fill_checkout, plain, purchase_on
 from tests.world import Shop, World, wait_for
 
 pytestmark = pytest.mark.browser
 
+# As when the page is left while it registers: Chromium says "Operation has been aborted".
+REFUSED = (
+    "navigator.serviceWorker.register = () => { window.wasAsked = true;"
+    " return Promise.reject(new DOMException('Operation has been aborted', 'AbortError')); }"
+)
 NO_SYNC = "delete window.SyncManager; delete ServiceWorkerRegistration.prototype.sync;"
 
 
@@ -70,6 +75,20 @@ def order_on_the_web(page: Page, world: World, shop: Shop) -> Any:
     page.get_by_role("button", name=re.compile("Pay KES")).click()
     page.wait_for_url("**/o/*")
     return purchase_on(page, shopper)
+
+
+@pytest.mark.row("T48")
+def test_a_worker_that_does_not_register_harms_no_page(
+    world: World, page: Page, shop: Shop
+) -> None:
+    complaints = Complaints()
+    complaints.listen(page.context)
+    page.add_init_script(REFUSED)
+    page.goto(address(world, shop, "/"))
+    page.locator(f"a[href='/p/{shop.variants[0]['slug']}']").first.click()
+    page.wait_for_function("window.wasAsked")
+    expect(page.get_by_role("button", name="Add to cart")).to_be_visible()
+    assert complaints.lines == []
 
 
 @pytest.mark.row("T48", "T73")

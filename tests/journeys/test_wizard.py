@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from local.demo.pictures import draw
 from tests.browsing import PHONE_SCREEN, Complaints
+from tests.phones import any_phone
 from tests.world import World, wait_for
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -109,7 +110,7 @@ def story(
     context.set_default_timeout(PATIENCE)
     told.complaints.listen(context)
     handset = chromium.new_context(viewport=PHONE_SCREEN).new_page()  # type: ignore[arg-type]
-    phone = f"07{secrets.randbelow(10**5):05d}400"
+    phone = f"0{any_phone()[4:]}"
     shop = f"Pendo Home {secrets.token_hex(2)}" if not WRITES else "Pendo Home"
     begun = time.monotonic()
     hand = Hand(context.new_page())

@@ -14,6 +14,7 @@ from app.domain.stores.models import Store
 from app.ids import new_token
 from app.jobs import OutboxRow
 from tests.builders import make_payment_settings
+from tests.phones import any_phone
 from tests.web.backoffice.conftest import Desk
 from tests.web.backoffice.locks import (
     PIN,
@@ -25,7 +26,6 @@ from tests.web.backoffice.locks import (
     newest_code,
     set_pin,
 )
-from tests.web.backoffice.test_signing_in import new_phone
 
 SignIn = Callable[..., Desk]
 KEYS = "/dash/<store>/money/keys/"
@@ -34,7 +34,7 @@ PAYOUT = {"kind": "phone", "number": "0722 918 273", "label": "Main phone"}
 
 @pytest.fixture
 def desk(sign_in: SignIn) -> Desk:
-    return sign_in("owner", phone=new_phone())
+    return sign_in("owner", phone=any_phone("71"))
 
 
 def payouts(session: Session) -> list[PayoutNumber]:
@@ -74,7 +74,7 @@ def test_adding_a_payout_number_without_a_second_factor_is_refused(
 def test_pin_and_code_add_the_payout_number_that_was_typed(
     session: Session, store: Store, desk: Desk, sign_in: SignIn
 ) -> None:
-    partner = new_phone()
+    partner = any_phone("71")
     sign_in("owner", phone=partner)
     set_pin(session, desk)
     forget_codes(session)
@@ -120,7 +120,7 @@ def test_with_a_passkey_keys_are_saved_sealed_registered_and_announced(
 ) -> None:
     make_payment_settings(session)
     session.commit()
-    partner = new_phone()
+    partner = any_phone("71")
     sign_in("owner", phone=partner)
     prove_with_passkey(session, desk)
     typed = typed_keys()
@@ -210,7 +210,7 @@ def test_payout_numbers_are_checked_removed_and_kept_apart(
     again = desk.press(page, "keys/payouts", till)
     assert (again.status_code, "already" in again.text) == (422, True)
     (row,) = payouts(session)
-    neighbour = sign_in("owner", where=theirs, phone=new_phone())
+    neighbour = sign_in("owner", where=theirs, phone=any_phone("71"))
     prove_with_passkey(session, neighbour)
     assert "•••234" not in neighbour.read(KEYS)
     assert neighbour.post(f"{KEYS}payouts/{row.id}/remove").status_code == 404

@@ -20,6 +20,7 @@ from app.domain.audit.models import AuditEntry
 from app.domain.people.models import Passkey, PasskeyChallenge
 from app.domain.stores.models import Store
 from tests.phone_lock import PhoneLock, data
+from tests.phones import any_phone
 from tests.web.backoffice.conftest import Desk, platform_client
 from tests.web.backoffice.locks import (
     add_passkey,
@@ -28,7 +29,6 @@ from tests.web.backoffice.locks import (
     proofs_of,
     prove_by_code,
 )
-from tests.web.backoffice.test_signing_in import new_phone
 
 SignIn = Callable[..., Desk]
 ASK = "/me/confirm?level=action&next=/me/security"
@@ -36,7 +36,7 @@ ASK = "/me/confirm?level=action&next=/me/security"
 
 @pytest.fixture
 def desk(sign_in: SignIn) -> Desk:
-    return sign_in("owner", phone=new_phone())
+    return sign_in("owner", phone=any_phone("71"))
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_the_passkey_of_one_person_proves_nothing_about_another(
     session: Session, desk: Desk, sign_in: SignIn
 ) -> None:
     phone = add_passkey(session, desk)
-    other = sign_in("owner", phone=new_phone())
+    other = sign_in("owner", phone=any_phone("71"))
     add_passkey(session, other)
 
     assert confirm(other, phone.get(other.post("/me/confirm/options").text)) == 422
@@ -227,7 +227,7 @@ def test_a_passkey_is_renamed_and_removed_by_its_person_alone(
     session: Session, store: Store, desk: Desk, sign_in: SignIn
 ) -> None:
     add_passkey(session, desk)
-    other = sign_in("owner", phone=new_phone())
+    other = sign_in("owner", phone=any_phone("71"))
     with platform_session() as platform:
         key = platform.scalars(select(Passkey).where(Passkey.person_id == person_id(desk))).one()
     path = f"/me/security/passkeys/{key.id}"
@@ -250,7 +250,7 @@ def test_a_passkey_is_renamed_and_removed_by_its_person_alone(
 def test_adding_a_passkey_is_audited_and_tells_its_person(
     session: Session, sign_in: SignIn
 ) -> None:
-    phone = new_phone()
+    phone = any_phone("71")
     desk = sign_in("packer", phone=phone)
     add_passkey(session, desk)
 

@@ -16,17 +16,14 @@ from app.domain.messaging.models import Message
 from app.domain.people.models import RateCounter
 from app.domain.stores.actions import add_membership, add_person
 from app.domain.stores.models import Store
+from tests.phones import any_phone
 from tests.web.backoffice.conftest import Desk
 
 SignIn = Callable[..., Desk]
 
 
-def new_phone() -> str:
-    return f"+25471{secrets.randbelow(10**4):04d}678"
-
-
 def hire(store: Store, **facts: str) -> str:
-    phone = new_phone()
+    phone = any_phone("71")
     with platform_session() as session:
         person = add_person(session, name="Wanjiku Mwangi", phone=phone, **facts)  # type: ignore[arg-type]
         add_membership(session, store_id=store.id, person_id=person, role="owner")
@@ -81,11 +78,11 @@ def test_signing_in_by_email_and_password(session: Session, store: Store, visito
 def test_a_known_and_an_unknown_number_get_the_same_answer(
     session: Session, store: Store, visitor: Desk
 ) -> None:
-    known, unknown = hire(store), new_phone()
+    known, unknown = hire(store), any_phone("71")
     answers = []
     for phone in (known, unknown):
         answer = visitor.press(visitor.read("/sign-in"), "/sign-in/code", {"phone": phone})
-        page = re.sub(r'value="[^"]*"', "", answer.text)
+        page = re.sub(r'value="[^"]*"|07•• ••• [0-9]{3}', "", answer.text)
         answers.append((answer.status_code, page, sorted(answer.headers.keys())))
 
     assert answers[0] == answers[1]
@@ -170,7 +167,7 @@ def test_ops_is_not_there_for_owners(owner: Desk) -> None:
 
 
 def test_several_stores_are_a_choice(sign_in: SignIn, store: Store, theirs: Store) -> None:
-    phone = new_phone()
+    phone = any_phone("71")
     desk = sign_in("packer", phone=phone)
     with platform_session() as session:
         person = add_person(session, name="same", phone=phone)

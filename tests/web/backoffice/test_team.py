@@ -22,13 +22,10 @@ from app.domain.people.models import Invitation, Membership, StaffSession
 from app.domain.people.sessions import devices_of, start_session
 from app.domain.stores.actions import add_membership, add_person
 from app.domain.stores.models import Store
+from tests.phones import any_phone
 from tests.web.backoffice.conftest import Desk, platform_client
 
 SignIn = Callable[..., Desk]
-
-
-def new_phone() -> str:
-    return f"+25471{secrets.randbelow(10**4):04d}5{secrets.randbelow(10**2):02d}"
 
 
 def messages(store_id: int, kind: str) -> list[str]:
@@ -83,7 +80,7 @@ def join(app: Flask, store: Store, path: str, name: str = "Njeri Kamau") -> Desk
 def test_a_link_by_sms_makes_its_phone_a_member_once(
     app: Flask, session: Session, store: Store, owner: Desk
 ) -> None:
-    phone = new_phone()
+    phone = any_phone("71")
     path = invite(owner, phone, "packer", name="Njeri")
 
     text = messages(store.id, "invitation")[0]
@@ -108,7 +105,7 @@ def test_a_link_by_sms_makes_its_phone_a_member_once(
 def test_a_used_link_is_refused_at_every_step(
     app: Flask, session: Session, store: Store, owner: Desk, step: str
 ) -> None:
-    path = invite(owner, new_phone())
+    path = invite(owner, any_phone("71"))
     late = Desk(platform_client(app), store)
     page = late.read(path)
     if step == "check":
@@ -140,7 +137,7 @@ def forget_limits(session: Session) -> None:
 def test_a_link_older_than_48_hours_is_refused_until_it_is_sent_again(
     app: Flask, session: Session, store: Store, owner: Desk
 ) -> None:
-    path = invite(owner, new_phone(), how="link")
+    path = invite(owner, any_phone("71"), how="link")
     session.rollback()
     row = session.scalars(select(Invitation)).one()
     assert row.expires_at - row.created_at == pytest.approx(
@@ -164,7 +161,7 @@ def test_a_link_older_than_48_hours_is_refused_until_it_is_sent_again(
 def test_a_withdrawn_link_is_refused(
     app: Flask, session: Session, store: Store, owner: Desk
 ) -> None:
-    path = invite(owner, new_phone())
+    path = invite(owner, any_phone("71"))
     shown = owner.read(
         f"/dash/<store>/team/invitations/{session.scalars(select(Invitation.id)).one()}"
     )
@@ -179,8 +176,8 @@ def test_a_withdrawn_link_is_refused(
 def test_somebody_with_another_phone_is_refused(
     app: Flask, session: Session, store: Store, theirs: Store, owner: Desk, sign_in: SignIn
 ) -> None:
-    path = invite(owner, new_phone())
-    stranger = sign_in("owner", where=theirs, phone=new_phone())
+    path = invite(owner, any_phone("71"))
+    stranger = sign_in("owner", where=theirs, phone=any_phone("71"))
 
     answer = stranger.get(path)
     assert answer.status_code == 403
@@ -190,7 +187,7 @@ def test_somebody_with_another_phone_is_refused(
     page = visitor.press(visitor.read(path), path + "/code").text
     forget_limits(session)
     own = Desk(visitor.client, store)
-    own.press(own.read("/sign-in"), "/sign-in/code", {"phone": new_phone()})
+    own.press(own.read("/sign-in"), "/sign-in/code", {"phone": any_phone("71")})
     wrong = visitor.press(page, path + "/check", {"code": "000000", "name": "Mtu"})
     assert wrong.status_code == 422
     assert "That is not the code" in wrong.text
@@ -205,7 +202,7 @@ def members(store: Store) -> list[str]:
 def test_the_role_is_the_links_and_no_forms(
     app: Flask, session: Session, store: Store, owner: Desk
 ) -> None:
-    path = invite(owner, new_phone(), "rider")
+    path = invite(owner, any_phone("71"), "rider")
     desk = Desk(platform_client(app), store)
     page = desk.press(desk.read(path), path + "/code").text
     code = re.search(r"\b[0-9]{6}\b", messages(PLATFORM_STORE, "otp")[0])
@@ -219,7 +216,7 @@ def test_the_role_is_the_links_and_no_forms(
 def test_only_a_hash_of_the_link_is_readable_and_nothing_after_use(
     app: Flask, session: Session, store: Store, owner: Desk
 ) -> None:
-    path = invite(owner, new_phone())
+    path = invite(owner, any_phone("71"))
     token = path.rpartition("/")[2]
     session.rollback()
     row = session.scalars(select(Invitation)).one()
@@ -234,7 +231,7 @@ def test_only_a_hash_of_the_link_is_readable_and_nothing_after_use(
 def test_a_phone_is_invited_once_and_members_not_at_all(
     session: Session, store: Store, owner: Desk, sign_in: SignIn
 ) -> None:
-    phone, colleague = new_phone(), new_phone()
+    phone, colleague = any_phone("71"), any_phone("71")
     sign_in("packer", phone=colleague)
     invite(owner, phone)
     page = owner.read("/dash/<store>/team/invite")
@@ -261,7 +258,7 @@ def test_what_cannot_be_an_invitation_is_explained(
     session: Session, owner: Desk, typed: dict[str, str], words: str
 ) -> None:
     page = owner.read("/dash/<store>/team/invite")
-    good = {"phone": new_phone(), "role": "packer", "how": "sms", "name": "Njeri"}
+    good = {"phone": any_phone("71"), "role": "packer", "how": "sms", "name": "Njeri"}
 
     answer = owner.press(page, "/team/invite", good | typed)
 
@@ -273,7 +270,7 @@ def test_what_cannot_be_an_invitation_is_explained(
 def test_somebody_who_works_elsewhere_joins_and_switches_stores(
     app: Flask, session: Session, store: Store, theirs: Store, owner: Desk, sign_in: SignIn
 ) -> None:
-    phone = new_phone()
+    phone = any_phone("71")
     worker = sign_in("manager", where=theirs, name="Baraka Otieno", phone=phone)
     path = invite(owner, phone, "sales")
 
@@ -465,7 +462,7 @@ def test_two_owners_who_demote_each_other_leave_one(
 def test_who_is_taken_out_finds_nothing_at_the_next_click_and_can_be_brought_back(
     session: Session, store: Store, theirs: Store, owner: Desk, sign_in: SignIn
 ) -> None:
-    phone = new_phone()
+    phone = any_phone("71")
     packer = sign_in("packer", phone=phone)
     with platform_session() as platform:
         person = add_person(platform, name="same", phone=phone)
@@ -514,7 +511,7 @@ def test_a_manager_sees_the_team_and_changes_nothing(
 def test_another_stores_invitation_is_not_there(
     session: Session, theirs: Store, owner: Desk, sign_in: SignIn
 ) -> None:
-    invite(owner, new_phone())
+    invite(owner, any_phone("71"))
     row = session.scalars(select(Invitation.id)).one()
     neighbour = sign_in("owner", where=theirs)
 

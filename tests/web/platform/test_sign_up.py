@@ -34,6 +34,7 @@ from app.domain.stores.actions import add_membership, add_person, create_store
 from app.domain.stores.models import Store
 from config import Settings
 from tests.conftest import ROOT, store_client
+from tests.phones import any_phone
 from tests.web.backoffice.conftest import Desk, platform_client
 
 TEST_KEYS = {
@@ -53,10 +54,6 @@ FILTERS = {
 }
 
 
-def new_phone() -> str:
-    return f"07{secrets.randbelow(10**5):05d}321"
-
-
 def new_name() -> str:
     return f"Pendo {secrets.token_hex(4)} Kitchen"
 
@@ -66,7 +63,7 @@ class Owner:
 
     def __init__(self, app: Flask, phone: str | None = None) -> None:
         self.desk = Desk(platform_client(app), Store(slug="none", name=""))
-        self.phone = phone or new_phone()
+        self.phone = phone or f"0{any_phone()[4:]}"
 
     @property
     def client(self) -> FlaskClient:
