@@ -1,4 +1,4 @@
-"""Makes one ordinary store in a running product's database. Reads its order as JSON on stdin."""
+"""Makes ordinary stores in a running product's database, one for each line of JSON it reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from app import create_app
-from app.db.engine import db, platform_session
+from app.db.engine import db, dispose_platform_engine, platform_session
 from app.db.tenancy import bound_store, inside_store
 from app.domain.catalog.actions import NewProduct, NewVariant, add_category, add_product
 from app.domain.delivery.actions import serve_area
@@ -23,26 +23,35 @@ ROLES = ("owner", "packer", "dispatcher")
 
 
 def main() -> None:
-    order: dict[str, Any] = json.load(sys.stdin)
+    """Make the store of each line, and answer with what it has."""
     settings = Settings.from_environ()
     app = create_app(settings, role="manage")
-    with app.app_context():
-        with platform_session() as session:
-            store_id = create_store(
-                session,
-                slug=order["slug"],
-                name=order.get("name", "Duka la Majaribio"),
-                code_prefix="KT",
-                host_suffix=settings.store_host_suffix,
-                prompt_name=order["slug"].upper(),
-                whatsapp="+254700000001",
-                accepts_pay_on_delivery=order.get("pay_on_delivery", True),
-                callback_trust_limit_cents=order.get("trust_limit_cents", 0),
-            )
-            people = {role: _hire(session, store_id, role) for role in ROLES}
-        with inside_store(store_id):
-            variants = _fill(order)
-    print(json.dumps({"store_id": store_id, "variants": variants, "people": people}))
+    for line in sys.stdin:
+        with app.app_context():
+            print(json.dumps(_open(settings, json.loads(line))), flush=True)
+            # A test may restart the database before the next one.
+            db.session.remove()
+            db.engine.dispose()
+            dispose_platform_engine()
+
+
+def _open(settings: Settings, order: dict[str, Any]) -> dict[str, Any]:
+    with platform_session() as session:
+        store_id = create_store(
+            session,
+            slug=order["slug"],
+            name=order.get("name", "Duka la Majaribio"),
+            code_prefix="KT",
+            host_suffix=settings.store_host_suffix,
+            prompt_name=order["slug"].upper(),
+            whatsapp="+254700000001",
+            accepts_pay_on_delivery=order.get("pay_on_delivery", True),
+            callback_trust_limit_cents=order.get("trust_limit_cents", 0),
+        )
+        people = {role: _hire(session, store_id, role) for role in ROLES}
+    with inside_store(store_id):
+        variants = _fill(order)
+    return {"store_id": store_id, "variants": variants, "people": people}
 
 
 def _hire(session: Any, store_id: int, role: str) -> dict[str, str]:

@@ -77,6 +77,7 @@ class World:
         assert stack.superuser_url is not None
         self.superuser_url = stack.superuser_url
         self._shoppers: list[Shopper] = []
+        self._maker: subprocess.Popen[str] | None = None
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -84,6 +85,8 @@ class World:
             shopper.http.close()
         self._shoppers.clear()
         self.sandbox.close()
+        if self._maker is not None:
+            self._maker.communicate()
 
     # -- stores -------------------------------------------------------------------------
 
@@ -102,18 +105,27 @@ class World:
             },
         ).raise_for_status()
         order = {"slug": slug, "keys": keys, **wishes}
-        made = subprocess.run(
-            [sys.executable, "-m", "tests.make_shop"],
-            input=json.dumps(order),
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=self.stack.env,
-            check=False,
-        )
-        assert made.returncode == 0, made.stderr[-3000:]
-        answer = json.loads(made.stdout.splitlines()[-1])
+        answer = self._make(order)
         return Shop(slug=slug, keys=keys, **answer)
+
+    def _make(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Have the program that makes stores, started with the first, make one."""
+        if self._maker is None or self._maker.poll() is not None:
+            self._maker = subprocess.Popen(
+                [sys.executable, "-m", "tests.make_shop"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+                env=self.stack.env,
+            )
+        assert self._maker.stdin
+        assert self._maker.stdout
+        print(json.dumps(order), file=self._maker.stdin, flush=True)
+        for line in self._maker.stdout:
+            if line.startswith('{"store_id"'):
+                return dict(json.loads(line))
+        raise AssertionError("no store was made; its program's words are above")
 
     def receive(
         self, shop: Shop, variant: dict[str, Any], quantity: int, *, reason: str = "received"

@@ -234,9 +234,16 @@ class PaymentView:
 
 
 def payment_view(session: Session, order: Order, now: datetime) -> PaymentView:
-    """Read the payment as it is now. One or two statements."""
+    """Read the payment as it is now. One or two statements, and one more when it is settled meanwhile."""
     store = session.get_one(Store, bound_store())
     attempt = latest_attempt(session, order.id)
+    if (
+        attempt is not None
+        and attempt.status == AttemptStatus.SUCCEEDED
+        and order.status == OrderStatus.PENDING_PAYMENT
+    ):
+        # Both change in one commit, which came after the order was read and before the attempt was.
+        session.refresh(order)
     base = {
         "masked_phone": masked(attempt.phone if attempt else order.customer.phone),
         "amount_cents": order.total_cents,

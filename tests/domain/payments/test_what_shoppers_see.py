@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
-from app.db.tenancy import bound_store
+from app.db.engine import db
+from app.db.tenancy import bound_store, inside_store
 from app.domain.orders.models import Order
 from app.domain.orders.states import OrderStatus
 from app.domain.payments import queries
+from app.domain.payments.beginning import latest_attempt
 from app.domain.payments.models import PaymentAttempt, PaymentSettings
 from app.domain.payments.queries import attempt_stories, open_reviews, payment_view
 from app.domain.payments.reviews import close_reviews, open_review
+from app.domain.payments.settling import settle
 from app.domain.payments.states import AttemptStatus
 from app.domain.stores.models import Store
 from tests.builders import attempt_of, make_order, make_payment_settings
@@ -130,6 +136,34 @@ def test_a_settled_order_says_so(session: Session, order: Order) -> None:
         order.status, order.payment_method = OrderStatus.ACCEPTED, "on_delivery"
         assert payment_view(session, order, now).kind == "pay_on_delivery"
     session.rollback()
+
+
+@pytest.mark.row("I1", "W53")
+def test_money_that_comes_between_two_reads_is_not_called_a_failure(
+    app: Flask, session: Session, store: Store, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = attempt_of(session, order)
+    attempt_id = attempt.id
+    attempt.move_to(A.SENDING)
+    session.commit()
+
+    def settled_meanwhile() -> None:
+        with app.app_context(), inside_store(store.id):
+            settle(db.session(), attempt_id, confirmed_by="query", receipt="TKB4XY12AB")
+            db.session.commit()
+
+    def read_late(session: Session, order_id: UUID) -> PaymentAttempt | None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(settled_meanwhile).result()
+        return latest_attempt(session, order_id)
+
+    monkeypatch.setattr(queries, "latest_attempt", read_late)
+    session.expunge(attempt)
+    assert order.status == OrderStatus.PENDING_PAYMENT  # read now, before the money
+
+    seen = payment_view(session, order, utcnow())
+
+    assert (seen.kind, seen.receipt) == ("paid", "TKB4XY12AB")
 
 
 @pytest.mark.row("W53")
