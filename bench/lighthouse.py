@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench._lighthouse import Report, look_at, worst
+from bench._lighthouse import Report, browser, look_at, worst
 from bench._photos import give_photos
 from bench._stack import machine, running, table, wait_until_quiet
 from bench._wire import cart_cookie
@@ -27,10 +27,11 @@ def main() -> int:
     asked = _asked()
     print(machine(), flush=True)
     rows, is_met = [], True
-    with _shop(asked) as (pages, cookies):
+    with _shop(asked) as (pages, cookies), browser() as port:
         for name, url in pages.items():
             wait_until_quiet(seconds=30)
-            report = worst([look_at(url, cookie=cookies.get(name, "")) for _ in range(asked.runs)])
+            cookie = cookies.get(name, "")
+            report = worst([look_at(url, port=port, cookie=cookie) for _ in range(asked.runs)])
             misses = missed(name, report)
             is_met = is_met and not misses
             rows.append(_row(name, report, misses))

@@ -171,13 +171,14 @@ also() {
     return 1
 }
 
+# Bytecode is left to the first import: most modules of most packages are never read.
 install_packages() {
-    if uv_works && patiently uv pip install --quiet --compile-bytecode --python "$PYTHON_IN_VENV" \
+    if uv_works && patiently uv pip install --quiet --python "$PYTHON_IN_VENV" \
         --require-hashes -r "$ROOT/$1" >"$ROOT/var/prepare.log" 2>&1; then
         return 0
     fi
     # Without uv, or when it is not set up for this network as pip is.
     has_pip || return 1
-    patiently "$PYTHON_IN_VENV" -m pip install --quiet --disable-pip-version-check --no-input \
+    patiently "$PYTHON_IN_VENV" -m pip install --quiet --disable-pip-version-check --no-input --no-compile \
         --require-hashes -r "$ROOT/$1" >"$ROOT/var/prepare.log" 2>&1
 }

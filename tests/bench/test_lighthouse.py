@@ -7,10 +7,12 @@ slowed down by as much less.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Browser, expect
 
-from bench._lighthouse import QUIET, SLOWDOWN, NoReport, look_at
+from bench._lighthouse import QUIET, SLOWDOWN, NoReport, browser, look_at
 from bench._wire import phone
 from tests.shop_window import Window
 
@@ -22,17 +24,24 @@ RUNS, MAJORITY = 5, 3
 LEAST = 0.08  # of a quiet machine: slower than that nothing can be said
 
 
+@pytest.fixture(scope="module")
+def lighthouse() -> Iterator[int]:
+    """The port of a browser that Lighthouse may have for itself."""
+    with browser() as port:
+        yield port
+
+
 @pytest.mark.row("N1")
 @pytest.mark.parametrize("name", ["home", "category", "product", "checkout"])
 def test_lighthouse_finds_pages_quick_and_nothing_wrong(
-    chromium: Browser, window: Window, name: str
+    chromium: Browser, window: Window, lighthouse: int, name: str
 ) -> None:
     cookie = cart_cookie(chromium, window) if name == "checkout" else ""
     good, slowdown = 0, SLOWDOWN
     seen: list[object] = []
     for _ in range(RUNS):
         try:
-            report = look_at(window.of(name), cookie=cookie, slowdown=slowdown)
+            report = look_at(window.of(name), port=lighthouse, cookie=cookie, slowdown=slowdown)
         except NoReport as nothing:  # no trace, so nothing was seen of the page: a run that is lost
             seen.append(str(nothing)[:80])
             continue
