@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.clock import utcnow
 from app.domain.catalog.actions import NewPicture, NewVariant
 from app.domain.catalog.models import Variant
-from app.domain.media.pictures import store_picture
+from app.domain.media.pictures import StoredPicture, store_picture
 from app.domain.seo import share_cards
 from app.domain.seo.drawing import _FONTS
 from app.domain.seo.share_cards import ShareCard, draw_card, open_card, sweep_cards
@@ -28,17 +28,21 @@ from tests.web.storefront.conftest import Shopper, shopper_of
 MOST_BYTES = 60_000
 
 
+@pytest.fixture(scope="module")
+def hard_photo(app: Flask, settings: Settings) -> StoredPicture:
+    """The hardest to make small, made once."""
+    photo = Image.effect_noise((1000, 1000), 80).convert("RGB")
+    return store_picture(photo, media_dir=settings.media_dir, formats=("webp",))
+
+
 @pytest.fixture
-def stocked(session: Session, store: Store, settings: Settings) -> Session:
-    session.rollback()  # no transaction waits while the photo is made
-    photo = Image.effect_noise((1000, 1000), 80).convert("RGB")  # the hardest to make small
-    stored = store_picture(photo, media_dir=settings.media_dir, formats=("webp",))
+def stocked(session: Session, store: Store, hard_photo: StoredPicture) -> Session:
     make_product(
         session,
         name="Digital sport watch – “Safari” edition, 50 m",
         slug="sport-watch",
         category=add_category(session, "watches"),
-        pictures=[NewPicture(stored=stored)],
+        pictures=[NewPicture(stored=hard_photo)],
         variants=[NewVariant(sku="SW", price_cents=1_850_00, stock=7)],
     )
     for name in ("Steel watch", "Field watch"):
