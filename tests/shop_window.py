@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pytest
 from flask import Flask
@@ -61,10 +64,26 @@ def photo(number: int) -> Image.Image:
 
 
 @pytest.fixture(scope="session")
-def window_photos(app: Flask, settings: Settings) -> list[StoredPicture]:
-    """Every photo of the shop, made once in all its files."""
-    with app.app_context():
-        return [store_picture(photo(at), media_dir=settings.media_dir) for at in range(28)]
+def window_photos(
+    app: Flask,
+    settings: Settings,
+    pytestconfig: pytest.Config,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[StoredPicture]:
+    """Every photo of the shop in all its files, made by the first process of the run that wants them."""
+    own = tmp_path_factory.getbasetemp()
+    made = (own.parent if hasattr(pytestconfig, "workerinput") else own) / "window-photos"
+    made.mkdir(exist_ok=True)
+    with (made / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (made / "list.json").exists():
+            with app.app_context():
+                photos = [
+                    store_picture(photo(at), media_dir=str(made / "media")) for at in range(28)
+                ]
+            (made / "list.json").write_text(json.dumps([asdict(each) for each in photos]))
+    shutil.copytree(made / "media", settings.media_dir, dirs_exist_ok=True)
+    return [StoredPicture(**each) for each in json.loads((made / "list.json").read_text())]
 
 
 @pytest.fixture
