@@ -23,10 +23,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 import psycopg
+from redis import Redis
 
 from local import os_process, ports
 from local.processes import DEFAULT_PLAN, Plan
@@ -283,6 +285,35 @@ def processor_seconds(pids: Iterable[int]) -> float:
             stat = Path(f"/proc/{pid}/stat").read_text()
             ticks += sum(int(part) for part in stat[stat.rindex(")") + 2 :].split()[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def with_children(pids: list[int]) -> list[int]:
+    """These processes and everything they started."""
+    return sorted({*pids, *os_process.children_of(pids)})
+
+
+def postgres_of(world: World) -> list[int]:
+    """The process that every other of this database is a child of."""
+    folder = world.sql("SHOW data_directory")[0]["data_directory"]
+    return [int(Path(folder, "postmaster.pid").read_text().split()[0])]
+
+
+def valkey_of(world: World) -> list[int]:
+    """The process of this stack's Valkey."""
+    redis = Redis.from_url(world.stack.env["REDIS_URL"])
+    about: Any = redis.info("server")
+    redis.close()
+    return [int(about["process_id"])]
+
+
+def pss_of(pids: list[int]) -> float:
+    """The largest of these processes and their children, in MiB."""
+    sizes = []
+    for pid in with_children(pids):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                sizes.append(int(line.split()[1]) / 1024)
+    return max(sizes)
 
 
 def _others_seconds() -> float:

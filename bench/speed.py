@@ -30,11 +30,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count, repeat
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psycopg
-from redis import Redis
 
 from app.ids import new_id
 from bench._stack import (
@@ -43,10 +41,14 @@ from bench._stack import (
     count_statements,
     load,
     machine,
+    postgres_of,
     processor_seconds,
+    pss_of,
     running,
     table,
+    valkey_of,
     wait_until_quiet,
+    with_children,
 )
 from bench.grid import fill
 from local import os_process, ports
@@ -182,7 +184,7 @@ def kept(
     """The four ways to send the product's page as bytes, and the memory this took."""
     path, port = PAGES["product"], world.stack.port
     web = world.stack.pids("web")
-    pss_before = _pss_of_workers(web)
+    pss_before = pss_of(web)
     with tempfile.TemporaryDirectory(prefix="dkp-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -198,14 +200,14 @@ def kept(
         with bare(world, page=held) as bare_port:
             bare_pids = sorted(_children() - others)
             with nginx_before(port) as proxy, file_server(file) as (file_port, file_pid):
-                ours = [*web, *_valkey(world), *_postgres(world)]
+                ours = [*web, *valkey_of(world), *postgres_of(world)]
                 ways: dict[str, tuple[int, Callable[[], list[int]]]] = {
-                    "bare WSGI program": (bare_port, lambda: _tree(bare_pids)),
-                    "our cache": (port, lambda: _tree(ours)),
-                    "nginx sending a file": (file_port, lambda: _tree([file_pid])),
+                    "bare WSGI program": (bare_port, lambda: with_children(bare_pids)),
+                    "our cache": (port, lambda: with_children(ours)),
+                    "nginx sending a file": (file_port, lambda: with_children([file_pid])),
                     "nginx with the shipped cache": (
                         proxy.port,
-                        lambda: _tree([proxy.pid, *ours]),
+                        lambda: with_children([proxy.pid, *ours]),
                     ),
                 }
                 for what, (at, pids) in ways.items():
@@ -213,7 +215,7 @@ def kept(
                         (cost(at, shop.host, path, pids, asked) for _ in range(asked.rounds)),
                         key=lambda figure: figure[0],
                     )
-    pss_after = _pss_of_workers(web)
+    pss_after = pss_of(web)
     hit, least = figures["our cache"][0], figures["bare WSGI program"][0]
     if hit > HIT_MS or least / hit < OF_BARE:
         missed.append(f"our cache {hit:.3f} ms, {least / hit:.2f} of the bare program")
@@ -311,12 +313,15 @@ def made(
         load(world.stack.port, [repeat(request)] * THREADS, seconds=asked.seconds)
         best: tuple[float, float, float, Load] | None = None
         for _ in range(asked.rounds):
-            web, postgres = world.stack.pids("web"), _postgres(world)
-            at_first = processor_seconds(_tree(web)), processor_seconds(_tree(postgres))
+            web, postgres = world.stack.pids("web"), postgres_of(world)
+            at_first = (
+                processor_seconds(with_children(web)),
+                processor_seconds(with_children(postgres)),
+            )
             _all, found = cost(world.stack.port, shop.host, path, list, asked)
             used = (
-                processor_seconds(_tree(web)) - at_first[0],
-                processor_seconds(_tree(postgres)) - at_first[1],
+                processor_seconds(with_children(web)) - at_first[0],
+                processor_seconds(with_children(postgres)) - at_first[1],
             )
             # The second in which it warmed up is part of both.
             answers = len(found.milliseconds) * (asked.seconds + 1) / asked.seconds
@@ -363,34 +368,8 @@ def _raw(port: int, host: str, path: str) -> tuple[list[tuple[str, str]], bytes]
     return [(n, v) for n, v in answer.headers.items() if n not in servers], body
 
 
-def _postgres(world: World) -> list[int]:
-    folder = world.sql("SHOW data_directory")[0]["data_directory"]
-    return [int(Path(folder, "postmaster.pid").read_text().split()[0])]
-
-
-def _valkey(world: World) -> list[int]:
-    redis = Redis.from_url(world.stack.env["REDIS_URL"])
-    about: Any = redis.info("server")
-    redis.close()
-    return [int(about["process_id"])]
-
-
 def _children() -> set[int]:
     return set(os_process.children_of([os.getpid()]))
-
-
-def _tree(pids: list[int]) -> list[int]:
-    return sorted({*pids, *os_process.children_of(pids)})
-
-
-def _pss_of_workers(web: list[int]) -> float:
-    """The largest of the web's processes, in MiB."""
-    sizes = []
-    for pid in _tree(web):
-        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                sizes.append(int(line.split()[1]) / 1024)
-    return max(sizes)
 
 
 def _asked() -> argparse.Namespace:

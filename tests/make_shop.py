@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from app import create_app
-from app.db.engine import db, dispose_platform_engine, platform_session
+from app.db.engine import db, platform_session
 from app.db.tenancy import bound_store, inside_store
 from app.domain.catalog.actions import NewProduct, NewVariant, add_category, add_product
 from app.domain.delivery.actions import serve_area
@@ -29,10 +29,7 @@ def main() -> None:
     for line in sys.stdin:
         with app.app_context():
             print(json.dumps(_open(settings, json.loads(line))), flush=True)
-            # A test may restart the database before the next one.
             db.session.remove()
-            db.engine.dispose()
-            dispose_platform_engine()
 
 
 def _open(settings: Settings, order: dict[str, Any]) -> dict[str, Any]:
