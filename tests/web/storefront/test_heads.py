@@ -13,7 +13,7 @@ from app.clock import utcnow
 from app.domain.catalog.actions import NewPicture, NewVariant
 from app.domain.catalog.models import Category, Product
 from app.domain.delivery.models import FeeRuleRow
-from app.domain.media.pictures import store_picture
+from app.domain.media.pictures import StoredPicture, store_picture
 from app.domain.orders.states import OrderStatus
 from app.domain.pages.models import Page
 from app.domain.stores.models import Store
@@ -27,12 +27,15 @@ from tests.web.storefront.conftest import Shopper
 EVIL = 'Clock </script><script>alert(1)</script><!-- "><img src=x>'
 
 
+@pytest.fixture(scope="module")
+def photo(app: Flask, settings: Settings) -> StoredPicture:
+    teal = Image.new("RGB", (700, 700), "teal")
+    return store_picture(teal, media_dir=settings.media_dir, formats=("webp",))
+
+
 @pytest.fixture
-def stocked(session: Session, store: Store, settings: Settings) -> Session:
+def stocked(session: Session, store: Store, photo: StoredPicture) -> Session:
     """A described watch with a photo, three more, delivered to Kilimani; a page of the shop's own."""
-    photo = store_picture(
-        Image.new("RGB", (700, 700), "teal"), media_dir=settings.media_dir, formats=("webp",)
-    )
     ours = session.get_one(Store, store.id)
     ours.place, ours.phone = "Shop 14, Luthuli Avenue", "+254722000111"
     ours.opening_hours = {"mon": ["08:00", "19:00"], "sat": ["09:00", "17:00"]}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.actions import NewPicture, NewVariant
 from app.domain.delivery.actions import serve_area
-from app.domain.media.actions import store_picture
+from app.domain.media.actions import StoredPicture, store_picture
 from app.domain.stores.models import Store
 from config import Settings
 from tests.builders import make_product
@@ -31,16 +32,25 @@ def page(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture
-def address(session: Session, store: Store, settings: Settings, port: int) -> str:
-    """A product with two colours and a photo of each."""
-    host = f"http://{store.slug}.localhost:{port}"
-    pictures = []
+@pytest.fixture(scope="module")
+def photos(app: Flask, settings: Settings) -> list[StoredPicture]:
+    """One for each colour."""
+    stored = []
     for colour in ("black", "red"):
         photo = Image.new("RGB", (1500, 1500), (226, 240, 234))
         ImageDraw.Draw(photo).ellipse((300, 300, 1200, 1200), fill=colour)
-        stored = store_picture(photo, media_dir=settings.media_dir)
-        pictures.append(NewPicture(stored=stored, option_value=colour.title()))
+        stored.append(store_picture(photo, media_dir=settings.media_dir))
+    return stored
+
+
+@pytest.fixture
+def address(session: Session, store: Store, photos: list[StoredPicture], port: int) -> str:
+    """A product with two colours and a photo of each."""
+    host = f"http://{store.slug}.localhost:{port}"
+    pictures = [
+        NewPicture(stored=stored, option_value=colour)
+        for colour, stored in zip(("Black", "Red"), photos, strict=True)
+    ]
     product = make_product(
         session,
         name="Digital sport watch, 50 m water resistant",
