@@ -312,7 +312,13 @@ def test_a_tap_on_the_order_page_asks_the_browser_and_tells_the_shop(
     install(page, address(world, shop, order.path))
     page.goto(address(world, shop, order.path))
     assert subscriptions(world, shop) == 0
-    page.get_by_role("button", name="Tell me when it moves").click()
+    button = page.get_by_role("button", name="Tell me when it moves")
+    expect(button).to_be_visible()
+    place = page.get_by_role("heading", name="In this order").bounding_box()
+    page.evaluate("document.querySelector('[data-push] button').hidden = true")
+    assert page.get_by_role("heading", name="In this order").bounding_box() == place, "it jumped"
+    page.evaluate("document.querySelector('[data-push] button').hidden = false")
+    button.click()
 
     expect(page.locator("#posted")).to_contain_text("This phone is told when your order moves.")
     assert subscriptions(world, shop) == 1
