@@ -22,8 +22,9 @@ _BEARER = re.compile(r"(?i)(bearer|basic)\s+[\w.~+/=-]+")
 _TOKEN_IN_PATH = re.compile(r"(/(?:o|r|hooks/pay|hooks/email|pay|back)/)[\w-]{6,}")
 _CHECKOUT_ID = re.compile(r"(ws_CO_\d{8})\d+")
 # Something of each of the above: most texts have nothing, and are asked this one question only.
+# Ten digits, as the shortest phone number has: a line's own date and time have fewer in a row.
 _SUSPECT = re.compile(
-    r"(?i)@|\d(?:[ -]?\d){6}|bearer|basic|/(?:o|r|hooks/pay|hooks/email|pay|back)/|ws_co_"
+    r"(?i)@|\d(?:[ -]?\d){9}|bearer|basic|/(?:o|r|hooks/pay|hooks/email|pay|back)/|ws_co_"
 )
 _SECRET_NAMES = re.compile(
     r"(?i)pass|secret|token|authorization|cookie|otp|api_?key|(^|_)code$|msisdn|phone$"
