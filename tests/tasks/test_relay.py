@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Thread
+from time import monotonic
+
 import psycopg
 import pytest
 from redis import Redis
@@ -10,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from app.jobs import Topic, ask_for
 from config import Settings
-from tasks.relay import MOST_ATTEMPTS, Relay
+from tasks.relay import MOST_ATTEMPTS, REST, Relay
 from tests.conftest import Database
+from tests.world import wait_for
 
 
 @pytest.fixture
@@ -46,6 +50,30 @@ def test_a_due_row_is_rung_once_and_not_again_before_its_time(
 
     assert row_of(session, "once") == ("pending", 1)
     assert relay.queues["bulk"].count >= 1
+
+
+def test_what_is_asked_for_in_quick_succession_is_rung_together(
+    relay: Relay, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand callbacks a few milliseconds apart are no thousand looks at the outbox."""
+    looks: list[int] = []
+    ring = relay.ring
+    monkeypatch.setattr(relay, "ring", lambda to: looks.append(ring(to)) or looks[-1])
+    running = Thread(target=relay.run_forever)
+    running.start()
+    try:
+        wait_for("its first look", lambda: looks)
+        begun, quiet = monotonic(), len(looks)
+        for n in range(20):
+            ask_for(session, Topic.WRITE_SITEMAP, key=f"quick-{n}")
+            session.commit()
+        wait_for("every row rung", lambda: sum(looks) >= 20)
+        seconds = monotonic() - begun
+    finally:
+        relay.is_stopping = True
+        running.join(10)
+
+    assert len(looks) - quiet <= seconds / REST + 2
 
 
 @pytest.mark.row("T74")
