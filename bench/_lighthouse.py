@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench._wire import chromium_path
+from local import os_process
 
 VERSION = "12.8.2"
 CATEGORIES = ("performance", "accessibility", "best-practices", "seo")
@@ -104,12 +104,16 @@ def browser() -> Iterator[int]:
 
 def _port(process: subprocess.Popen[bytes], told: Path) -> int:
     """Where Chromium listens: the first line of a file that it writes when it does."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        if told.exists() and (lines := told.read_text().splitlines()):
-            return int(lines[0])
-        time.sleep(0.02)
-    raise NoReport("Chromium did not start")
+    os_process.wait_until(
+        lambda: _first_line(told) != "" or process.poll() is not None, seconds=START_SECONDS
+    )
+    if not _first_line(told):
+        raise NoReport("Chromium did not start")
+    return int(_first_line(told))
+
+
+def _first_line(file: Path) -> str:
+    return file.read_text().partition("\n")[0] if file.exists() else ""
 
 
 def look_at(url: str, *, port: int, cookie: str = "", slowdown: float = SLOWDOWN) -> Report:
