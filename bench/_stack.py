@@ -86,6 +86,12 @@ def count_statements(world: World, programs: Sequence[str]) -> Callable[[], int]
     return lambda: int(world.sql(COUNT_CALLS)[0]["n"])
 
 
+def analyze(world: World) -> None:
+    """As Postgres does by itself a minute after the rows came: until then its plans are guesses."""
+    with psycopg.connect(world.superuser_url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
 # -- the least that could be done -------------------------------------------------------
 
 

@@ -13,10 +13,9 @@ import argparse
 import sys
 from itertools import repeat
 
-import psycopg
-
 from bench._stack import (
     Load,
+    analyze,
     bare,
     count_statements,
     form_of,
@@ -102,12 +101,6 @@ def main() -> int:
     ]
     print("met" if not missed else "MISSED\n" + "\n".join(missed))
     return 1 if missed else 0
-
-
-def analyze(world: World) -> None:
-    """As Postgres does by itself a minute after the rows came."""
-    with psycopg.connect(world.superuser_url, autocommit=True) as connection:
-        connection.execute("VACUUM ANALYZE")
 
 
 def filled(world: World, shop: Shop, lines: int) -> Shopper:

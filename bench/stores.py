@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
-from itertools import count, repeat
+from itertools import count, cycle
 
 import psycopg
 
 from bench._stack import (
     Load,
+    analyze,
     load,
     machine,
     postgres_of,
@@ -53,6 +53,7 @@ def main() -> int:
     missed: list[str] = []
     with running(("sandbox", "web"), env={"PAGE_CACHE": "off"}, web_workers=1) as world:
         shop = world.open_shop(stock=[1000] * 30)
+        analyze(world)
         alone = {name: cost(world, [shop.host], path, asked) for name, path in PAGES.items()}
         hosts = [shop.host, *copies(world, shop, asked.stores - 1)]
         beside = {name: cost(world, [shop.host], path, asked) for name, path in PAGES.items()}
@@ -81,32 +82,31 @@ def main() -> int:
 
 def copies(world: World, shop: Shop, how_many: int) -> list[str]:
     """So many shops like this one, row by row; returns their hosts."""
-    with psycopg.connect(world.superuser_url, autocommit=True) as connection:
-        with connection.transaction():
-            # What the triggers would make is copied too.
-            connection.execute("SET LOCAL session_replication_role = replica")
-            columns = _columns(connection, "stores", without=("id", "slug"))
-            stores = connection.execute(
-                f"INSERT INTO app.stores (slug, {columns})"
-                f" SELECT slug || '-' || n, {columns} FROM app.stores, generate_series(1, %s) n"
-                " WHERE id = %s RETURNING id, slug",
-                (how_many, shop.store_id),
-            ).fetchall()
-            connection.execute("CREATE TEMP TABLE copies (id bigint, slug text) ON COMMIT DROP")
-            with connection.cursor().copy("COPY copies FROM STDIN") as to:
-                for row in stores:
-                    to.write_row(row)
-            for name in COPIED:
-                own = ("host",) if name == "domains" else ()
-                columns = _columns(connection, name, without=("store_id", *own))
-                first, of = ("host, ", "copies.slug || '.localhost', ") if own else ("", "")
-                theirs = ", ".join(f"t.{column}" for column in columns.split(", "))
-                connection.execute(
-                    f"INSERT INTO app.{name} (store_id, {first}{columns})"
-                    f" SELECT copies.id, {of}{theirs} FROM app.{name} t, copies WHERE t.store_id = %s",
-                    (shop.store_id,),
-                )
-        connection.execute("VACUUM ANALYZE")
+    with psycopg.connect(world.superuser_url) as connection:
+        # What the triggers would make is copied too.
+        connection.execute("SET LOCAL session_replication_role = replica")
+        columns = _columns(connection, "stores", without=("id", "slug"))
+        stores = connection.execute(
+            f"INSERT INTO app.stores (slug, {columns})"
+            f" SELECT slug || '-' || n, {columns} FROM app.stores, generate_series(1, %s) n"
+            " WHERE id = %s RETURNING id, slug",
+            (how_many, shop.store_id),
+        ).fetchall()
+        connection.execute("CREATE TEMP TABLE copies (id bigint, slug text) ON COMMIT DROP")
+        with connection.cursor().copy("COPY copies FROM STDIN") as to:
+            for row in stores:
+                to.write_row(row)
+        for name in COPIED:
+            own = ("host",) if name == "domains" else ()
+            columns = _columns(connection, name, without=("store_id", *own))
+            first, of = ("host, ", "copies.slug || '.localhost', ") if own else ("", "")
+            theirs = ", ".join(f"t.{column}" for column in columns.split(", "))
+            connection.execute(
+                f"INSERT INTO app.{name} (store_id, {first}{columns})"
+                f" SELECT copies.id, {of}{theirs} FROM app.{name} t, copies WHERE t.store_id = %s",
+                (shop.store_id,),
+            )
+    analyze(world)
     return [f"{slug}.localhost" for _id, slug in stores]
 
 
@@ -146,13 +146,11 @@ def cost(
     return best[0], min(waits), best[1].said
 
 
-def _asking(hosts: list[str], path: str, world: World, begin: int) -> Iterator[bytes]:
+def _asking(hosts: list[str], path: str, world: World, begin: int) -> cycle[bytes]:
     """The page of each host in turn, for ever; clients begin at different ones."""
     requests = [request_of("GET", path, f"{host}:{world.stack.port}") for host in hosts]
     at = begin * len(requests) // CROWD
-    for _ in repeat(None):
-        yield requests[at % len(requests)]
-        at += 1
+    return cycle(requests[at:] + requests[:at])
 
 
 def memory(asked: argparse.Namespace) -> float:

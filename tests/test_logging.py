@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from app.ids import new_token
-from app.logging import configure_logging, get_logger, scrub
+from app.logging import _SUSPECT, configure_logging, get_logger, scrub
 
 PHONES = [
     *("0712345678", "0712 345 678", "0712-345-678", "+254712345678", "254712345678"),
@@ -121,3 +121,11 @@ def test_each_line_is_one_json_object_with_the_ids_bound_at_the_door(
 )
 def test_what_is_not_personal_stays_readable(word: str) -> None:
     assert scrub(word) == word
+
+
+def test_an_ordinary_line_is_asked_one_question_and_no_more() -> None:
+    """Its own date and time look like no number, or every line would be searched for all of them."""
+    line = '{"rule": "/p/<slug>", "ms": 5.6, "store_id": 174, "timestamp": "2026-11-30T11:42:54.320067Z"}'
+
+    assert not _SUSPECT.search(line)
+    assert _SUSPECT.search(line.replace("5.6", "0712 345 678"))
