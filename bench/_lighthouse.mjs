@@ -1,5 +1,5 @@
 // One run of Lighthouse: what to do as JSON on standard input, its report on standard output.
-// Lighthouse's own command line waits three seconds for connections that nobody uses any more.
+// Lighthouse's own command line waits for connections that nobody uses any more.
 import { readFileSync } from "node:fs";
 
 const { program, url, ...flags } = JSON.parse(readFileSync(0, "utf8"));

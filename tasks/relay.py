@@ -115,7 +115,7 @@ class Relay:
                 pass
             for _ in connection.notifies(timeout=1.0, stop_after=1):
                 pass
-            # A look for each of 200 callbacks a second took half a core from those who answer them.
+            # A look for each of 200 callbacks a second takes the processor from those who answer them.
             for _ in connection.notifies(timeout=max(0.0, begun + REST - monotonic())):
                 pass
 

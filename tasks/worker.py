@@ -75,7 +75,7 @@ def warm_up() -> None:
         _import_all(package)
     configure_mappers()
     http_client()  # not the one they will use: it brings its modules and the certificates
-    # A child that collects would look through all of this, and so copy it: half of a settlement's time.
+    # A child that collects would look through all of this, and so copy it: a fifth of a settlement's processor time.
     gc.collect()
     gc.freeze()
 
