@@ -7,8 +7,7 @@ queue, so that slow messages never hold up money.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,16 +22,6 @@ from app.db.base import Base, StoreOwned
 from app.ids import new_id
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-
-
-@contextmanager
-def tracing(trace_id: str) -> Iterator[None]:
-    """What is asked for in this block belongs to an earlier request's story."""
-    token = request_id.set(trace_id)
-    try:
-        yield
-    finally:
-        request_id.reset(token)
 
 
 class Queue(StrEnum):
@@ -85,7 +74,7 @@ QUEUE_OF: dict[Topic, Queue] = {
     Topic.REPRICE_CARDS: Queue.BULK,
 }
 
-# Plain text, because every callback of every provider comes by here.
+# Plain text, because every step of every payment comes by here.
 _ASK = text(
     "INSERT INTO app.outbox (id, topic, queue, dedupe_key, payload, request_id, available_at)"
     " SELECT id, topic, queue, dedupe_key, payload, :request_id, now() + make_interval(secs => after_seconds)"

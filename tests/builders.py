@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -14,12 +16,12 @@ from app.domain.catalog.models import Product, Variant
 from app.domain.checkout.actions import CheckoutForm, place_order
 from app.domain.delivery.actions import serve_area
 from app.domain.orders.models import Order
-from app.domain.payments.models import PaymentAttempt, PaymentSettings
+from app.domain.payments.models import Callback, PaymentAttempt, PaymentSettings
 from app.domain.payments.registering import save_payment_settings
 from app.domain.promotions.actions import save_promotion
 from app.domain.promotions.models import Promotion
 from app.domain.stores.models import Store
-from app.ids import new_reference, new_token
+from app.ids import new_id, new_reference, new_token
 
 PHONE = "+254712345678"
 
@@ -108,6 +110,22 @@ def make_payment_settings(session: Session, keys: dict[str, str] | None = None) 
         "passkey": new_token(),
     } | (keys or {})
     return save_payment_settings(session, actor="test", **values)  # type: ignore[arg-type]
+
+
+def make_callback(
+    session: Session, kind: str, body: bytes, *, attempt_id: UUID | None = None
+) -> Callback:
+    """Something a provider said, stored and not yet handled."""
+    callback = Callback(
+        id=new_id(),
+        kind=kind,
+        attempt_id=attempt_id,
+        body=body,
+        body_sha256=hashlib.sha256(body).digest(),
+    )
+    session.add(callback)
+    session.flush()
+    return callback
 
 
 def make_promotion(session: Session, kind: str = "coupon", **facts: Any) -> Promotion:

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from app.db.engine import db
 from app.domain.delivery.actions import serve_area
 from app.domain.payments.callbacks import MOST_REFUSED_A_MINUTE
+from app.domain.payments.models import Callback
 from app.domain.stores.models import Store
-from app.ids import new_token
-from tests.builders import make_variant
+from app.ids import new_token, token_hash
+from app.jobs import QUEUE_OF, OutboxRow, Topic
+from tests.builders import attempt_of, make_order, make_payment_settings, make_variant
 from tests.web.storefront.conftest import Shopper, shopper_of
 from tests.world import hidden_fields
 
@@ -116,6 +118,31 @@ def test_a_product_page_takes_at_most_four_statements(app: Flask, shopper: Shopp
     # Whose host it is, or that nothing of that has changed.
     assert any(re.search("resolve_host|changed_pages", statement) for statement in asked)
     assert any("set_config" in statement for statement in asked)
+
+
+def test_a_callback_is_known_kept_and_passed_on_by_one_statement(
+    app: Flask, session: Session
+) -> None:
+    make_payment_settings(session)
+    token = new_token()
+    attempt = attempt_of(session, make_order(session))
+    attempt.token_hash = token_hash(token)
+    session.commit()
+
+    with statements(app) as asked:
+        answer = app.test_client().post(
+            f"/hooks/pay/{token}", json={}, base_url="http://localhost:8000"
+        )
+
+    assert answer.status_code == 200
+    assert len(asked) == 1, "\n".join(asked)
+    kept = session.scalars(select(Callback).where(Callback.attempt_id == attempt.id)).one()
+    work = session.scalars(select(OutboxRow).where(OutboxRow.dedupe_key == str(kept.id))).one()
+    assert (work.topic, work.queue, work.payload) == (
+        Topic.HANDLE_CALLBACK,
+        QUEUE_OF[Topic.HANDLE_CALLBACK],
+        {"callback_id": str(kept.id)},
+    )
 
 
 def test_a_flood_of_unknown_callbacks_asks_one_question_each(app: Flask) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from app.db.engine import db
 from app.db.tenancy import NoStoreBound, inside_store
 from app.domain.stores.models import Store
-from tests.builders import attempt_of, make_order, make_payment_settings
+from app.ids import new_token, token_hash
+from tests.builders import attempt_of, make_callback, make_order, make_payment_settings
 from tests.conftest import Database
 
 LOGINS = ("dukani_app", "dukani_relay", "dukani_platform")
@@ -128,6 +129,35 @@ def test_views_ask_as_their_reader_and_definers_are_listed_and_pinned(
         assert not is_public, name
 
 
+@pytest.mark.row("W43")
+def test_a_secret_is_no_way_into_its_store_from_inside_another(
+    database: Database, session: Session, store: Store, theirs: Store
+) -> None:
+    """The function that keeps callbacks binds a store by itself: not where one is bound already."""
+    token = new_token()
+    with inside_store(theirs.id):
+        db.session.remove()
+        make_payment_settings(db.session())
+        attempt_of(db.session(), make_order(db.session())).token_hash = token_hash(token)
+        db.session.commit()
+    keep = (
+        "SELECT store_id FROM app.store_callback(%s, 'c2b_confirmation', gen_random_uuid(),"
+        " gen_random_uuid(), ''::bytea, '{}', '', NULL, '')"
+    )
+    address = database.urls["dukani_app"]
+
+    with psycopg.connect(address) as connection:
+        connection.execute("SELECT set_config('app.store_id', %s, true)", (str(store.id),))
+        with pytest.raises(errors.InvalidTransactionState):
+            connection.execute(keep, (token,))
+    with psycopg.connect(address, autocommit=True) as connection:
+        stored = connection.execute(keep, (token,)).fetchall()
+        left = connection.execute("SELECT app.store_id()").fetchone()
+
+    assert stored == [(theirs.id,)]
+    assert left == (None,)  # and the next to use the connection is in no store
+
+
 @pytest.mark.row("J45")
 def test_people_and_sessions_cannot_be_read_by_the_shops_role(owner: psycopg.Connection) -> None:
     granted = owner.execute(
@@ -164,7 +194,6 @@ def test_no_table_can_be_truncated_or_referenced_by_a_login(owner: psycopg.Conne
 @pytest.fixture
 def two_full_stores(session: Session, store: Store, theirs: Store) -> tuple[int, int]:
     """Both stores with an order, an attempt, money settings, ledger and messages."""
-    from app.domain.payments.callbacks import store_callback
     from app.domain.payments.settling import settle
 
     for one in (store, theirs):
@@ -174,9 +203,7 @@ def two_full_stores(session: Session, store: Store, theirs: Store) -> tuple[int,
             make_payment_settings(inner)
             order = make_order(inner)
             attempt = attempt_of(inner, order)
-            store_callback(
-                inner, "stk", b"{}", attempt_id=attempt.id, source_ip="", is_listed_ip=None
-            )
+            make_callback(inner, "stk", b"{}", attempt_id=attempt.id)
             for status in ("sending", "awaiting_customer"):
                 attempt.status = status  # type: ignore[assignment]
                 inner.flush()

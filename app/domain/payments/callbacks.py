@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,7 +29,7 @@ from app.domain.payments.settling import settle
 from app.domain.payments.states import OPEN, AttemptStatus
 from app.domain.stores.models import Store
 from app.ids import new_id
-from app.jobs import Topic, ask_for, request_id, tracing
+from app.jobs import Topic, ask_for, request_id
 from app.logging import get_logger, scrub
 from app.providers.payments.mpesa import (
     Confirmation,
@@ -40,14 +41,10 @@ from app.providers.payments.mpesa import (
 
 log = get_logger("mpesa")
 
-# Under the request id of the prompt it answers, so that one id tells the whole story.
-_KEEP = text(
-    "INSERT INTO app.callback_inbox"
-    " (id, kind, attempt_id, body, body_sha256, headers, source_ip, is_listed_ip, request_id)"
-    " VALUES (:id, :kind, :attempt_id, :body, :body_sha256, CAST(:headers AS jsonb), :source_ip, :is_listed_ip,"
-    " coalesce((SELECT nullif(request_id, '') FROM app.outbox WHERE store_id = app.store_id()"
-    " AND topic = 'send_attempt' AND dedupe_key = :prompt), :request_id))"
-    " RETURNING request_id"
+# One message to Postgres for each callback of each provider: what it does is in migration 0029.
+_STORE = text(
+    "SELECT store_id, kind, request_id FROM app.store_callback(:token, :c2b_kind, :id, :job_id, :body,"
+    " CAST(:headers AS jsonb), :source_ip, :is_listed_ip, :request_id)"
 )
 
 _KEEP_REFUSED = text(
@@ -65,44 +62,57 @@ MOST_HEADERS = 30
 _NOT_KEPT = frozenset({"cookie", "authorization", "proxy-authorization", "x-csrf-token"})
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A callback that is kept: whose it is, of what kind, and the row's id."""
+
+    id: UUID
+    store_id: int
+    kind: str
+
+
 def store_callback(
-    session: Session,
-    kind: str,
+    connection: Connection,
+    token: str,
     body: bytes,
     *,
-    attempt_id: UUID | None,
+    c2b_kind: str,
     source_ip: str,
     is_listed_ip: bool | None,
-    headers: Mapping[str, str] | None = None,
-) -> UUID:
-    """Keep a callback exactly as it came and ask for it to be handled. Does not commit.
+    headers: Mapping[str, str],
+) -> Stored | None:
+    """Keep a callback exactly as it came and ask for it to be handled. None: nobody's secret.
 
-    What follows continues under the request id of the checkout that sent the prompt, so
-    that one id tells the whole story.
+    ``token`` is what its path said: of one prompt, or of a store's C2B addresses, and then it
+    is of ``c2b_kind``. All of it is one statement, which stands by itself: ``connection`` is in
+    no transaction and no store. What follows continues under the request id of the checkout
+    that sent the prompt, so that one id tells the whole story.
     """
     callback_id = new_id()
-    trace_id: str = session.execute(
-        _KEEP,
+    found = connection.execute(
+        _STORE,
         {
+            "token": token,
+            "c2b_kind": c2b_kind,
             "id": callback_id,
-            "kind": kind,
-            "attempt_id": attempt_id,
-            "prompt": str(attempt_id or ""),  # a C2B confirmation answers no prompt
+            "job_id": new_id(),
             "body": body,
-            "body_sha256": hashlib.sha256(body).digest(),
-            "headers": json.dumps(kept_headers(headers or {})),
+            "headers": json.dumps(kept_headers(headers)),
             "source_ip": source_ip,
             "is_listed_ip": is_listed_ip,
             "request_id": request_id.get(),
         },
-    ).scalar_one()
-    if kind != "c2b_validation":
-        with tracing(trace_id):
-            ask_for(
-                session, Topic.HANDLE_CALLBACK, key=str(callback_id), callback_id=str(callback_id)
-            )
-    log.info("callback_stored", kind=kind, is_listed_ip=is_listed_ip, request_id=trace_id)
-    return callback_id
+    ).one_or_none()
+    if found is None:
+        return None
+    log.info(
+        "callback_stored",
+        kind=found.kind,
+        is_listed_ip=is_listed_ip,
+        store_id=found.store_id,
+        request_id=found.request_id,
+    )
+    return Stored(callback_id, found.store_id, found.kind)
 
 
 def keep_refused(

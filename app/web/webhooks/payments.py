@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, abort, current_app, jsonify, request
+from flask import Blueprint, Response, abort, current_app, g, jsonify, request
 from redis.exceptions import RedisError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.engine import db, looking_up
@@ -29,10 +28,6 @@ bp = Blueprint("payment_hooks", __name__, url_prefix="/hooks/pay")
 log = get_logger("mpesa")
 
 BODY_LIMIT = 16 * 1024
-_RESOLVE = text(
-    "SELECT store_id, attempt_id FROM app.resolve_callback(:token)"
-    " UNION ALL SELECT store_id, NULL::uuid FROM app.resolve_c2b(:token) LIMIT 1"
-)
 
 
 @bp.before_request
@@ -64,27 +59,23 @@ def _keep(token: str, *, c2b_kind: str) -> tuple[Response, int]:
         abort(413)
     try:
         with looking_up() as connection:
-            found = connection.execute(_RESOLVE, {"token": token}).one_or_none()
-        if found is None:
-            _note_refused("unknown_secret", body)
-            return jsonify(ResultCode=1, ResultDesc="Rejected"), 404
-        bind_store(found.store_id)
-        kind = "stk" if found.attempt_id else c2b_kind
-        listed = request.remote_addr in current_app.config["SETTINGS"].provider_ips
-        store_callback(
-            db.session(),
-            kind,
-            body,
-            attempt_id=found.attempt_id,
-            source_ip=request.remote_addr or "",
-            is_listed_ip=listed,
-            headers=dict(request.headers),
-        )
-        db.session.commit()
+            stored = store_callback(
+                connection,
+                token,
+                body,
+                c2b_kind=c2b_kind,
+                source_ip=request.remote_addr or "",
+                is_listed_ip=request.remote_addr in current_app.config["SETTINGS"].provider_ips,
+                headers=dict(request.headers),
+            )
     except SQLAlchemyError as error:
         log.warning("callback_not_stored", error=type(error).__name__)
         return jsonify(ResultCode=1, ResultDesc="Try again"), 503
-    CALLBACKS.labels(kind).inc()
+    if stored is None:
+        _note_refused("unknown_secret", body)
+        return jsonify(ResultCode=1, ResultDesc="Rejected"), 404
+    g.store_id = stored.store_id
+    CALLBACKS.labels(stored.kind).inc()
     return jsonify(ResultCode=0, ResultDesc="Accepted"), 200
 
 

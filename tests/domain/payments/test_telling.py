@@ -14,7 +14,6 @@ from app.domain.payments.callbacks import (
     handle_again,
     handle_callback,
     kept_headers,
-    store_callback,
 )
 from app.domain.payments.models import PaymentAttempt, PaymentSettings, ReviewItem
 from app.domain.payments.registering import register_c2b
@@ -22,7 +21,7 @@ from app.domain.stores.models import Store
 from app.ids import new_id, token_hash
 from app.jobs import TryLater
 from tasks.payments import payment_provider
-from tests.builders import make_payment_settings
+from tests.builders import make_callback, make_payment_settings
 from tests.domain.payments.conftest import Prompted, Till, ledger, loads
 
 
@@ -30,14 +29,8 @@ def say(prompted: Prompted, kind: str, body: Any) -> str:
     """Store and handle one message; returns the verdict."""
     session = prompted.session
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    callback_id = store_callback(
-        session,
-        kind,
-        data,
-        attempt_id=prompted.attempt_id if kind == "stk" else None,
-        source_ip="127.0.0.1",
-        is_listed_ip=False,
-    )
+    attempt_id = prompted.attempt_id if kind == "stk" else None
+    callback_id = make_callback(session, kind, data, attempt_id=attempt_id).id
     verdict = handle_callback(session, callback_id)
     session.commit()
     assert handle_callback(session, callback_id) == verdict
@@ -250,14 +243,8 @@ def test_a_confirmation_after_the_query_completes_the_receipt(till: Till) -> Non
 def test_handling_again_repeats_nothing(till: Till) -> None:
     prompted = till.order()
     session = till.session
-    callback_id = store_callback(
-        session,
-        "stk",
-        prompted.told("stk").encode(),
-        attempt_id=prompted.attempt_id,
-        source_ip="",
-        is_listed_ip=None,
-    )
+    told = prompted.told("stk").encode()
+    callback_id = make_callback(session, "stk", told, attempt_id=prompted.attempt_id).id
     assert handle_again(session, callback_id) == "confirming"
     session.commit()
     prompted.work("confirm_attempt")
