@@ -37,7 +37,7 @@ MOST_BELLS = 30
 FEW = 4
 TOGETHER = 4
 SAY_EVERY = 60.0  # seconds
-FOLD_EVERY = 1.0  # seconds
+KEEP_HOUSE_EVERY = 1.0  # seconds
 REST = 0.05  # seconds from one look to the next: what comes meanwhile is rung together
 
 _DUE = """
@@ -87,7 +87,7 @@ class Relay:
         }
         self.is_stopping = False
         self._said_at = -SAY_EVERY
-        self._folded_at = -FOLD_EVERY
+        self._kept_house_at = -KEEP_HOUSE_EVERY
 
     def run_forever(self) -> None:
         """Relay until told to stop; a lost database or Redis is waited for."""
@@ -109,8 +109,7 @@ class Relay:
             begun = monotonic()
             self._look_at_canary(connection)
             self._say_running(connection)
-            connection.execute("SELECT app.run_due_schedules()")
-            self._fold_changes(connection)
+            self._keep_house(connection)
             while self.ring(connection) == BATCH and not self.is_stopping:
                 pass
             for _ in connection.notifies(timeout=1.0, stop_after=1):
@@ -127,10 +126,6 @@ class Relay:
         """
         with_room = [name for name, queue in self.queues.items() if queue.count < MOST_BELLS]
         with connection.transaction():
-            for row_id, store_id, topic in connection.execute(
-                _DEAD, {"most": MOST_ATTEMPTS}
-            ).fetchall():
-                log.error("outbox_row_dead", row_id=str(row_id), store_id=store_id, topic=topic)
             rows = connection.execute(
                 _DUE, {"visibility": self.timings.visibility, "batch": BATCH, "queues": with_room}
             ).fetchall()
@@ -155,11 +150,23 @@ class Relay:
             self.redis.set(CANARY, "sings")
             log.warning("redis_was_empty")
 
-    def _fold_changes(self, connection: psycopg.Connection) -> None:
-        """Once a second: count what pages changed, and ask for a purge where there is a CDN."""
-        if monotonic() - self._folded_at >= FOLD_EVERY:
-            connection.execute("SELECT app.fold_changes(%s)", (self.tells_cdn,))
-            self._folded_at = monotonic()
+    def _keep_house(self, connection: psycopg.Connection) -> None:
+        """Once a second, what would be too dear at each look: schedules, dead rows, changed pages."""
+        if monotonic() - self._kept_house_at >= KEEP_HOUSE_EVERY:
+            connection.execute("SELECT app.run_due_schedules()")
+            self.give_up(connection)
+            self.fold_changes(connection)
+            self._kept_house_at = monotonic()
+
+    def give_up(self, connection: psycopg.Connection) -> None:
+        """Rows that rang as often as a row may are dead, and said to be. A person can have them run again."""
+        dead = connection.execute(_DEAD, {"most": MOST_ATTEMPTS}).fetchall()
+        for row_id, store_id, topic in dead:
+            log.error("outbox_row_dead", row_id=str(row_id), store_id=store_id, topic=topic)
+
+    def fold_changes(self, connection: psycopg.Connection) -> None:
+        """Count what pages changed, and ask for a purge where there is a CDN."""
+        connection.execute("SELECT app.fold_changes(%s)", (self.tells_cdn,))
 
     def _say_running(self, connection: psycopg.Connection) -> None:
         """Once a minute: that the relay runs, and under which role."""

@@ -60,7 +60,7 @@ def fold(settings: Settings, *, tells_cdn: bool) -> None:
     redis = Redis.from_url(settings.redis_url)
     relay = Relay(settings.relay_database_url, redis, settings.timings, tells_cdn=tells_cdn)
     with psycopg.connect(relay.database_url, autocommit=True) as connection:
-        relay._fold_changes(connection)
+        relay.fold_changes(connection)
 
 
 def purges(session: Session) -> list[Any]:

@@ -89,7 +89,7 @@ def test_a_job_that_never_succeeds_is_kept_as_dead_and_can_run_again(
     )
     session.commit()
     with psycopg.connect(relay.database_url, autocommit=True) as connection:
-        relay.ring(connection)
+        relay.give_up(connection)
     died = row_of(session, "hopeless")
     session.execute(
         text(

@@ -54,7 +54,7 @@ def relay(settings: Settings) -> Relay:
 
 
 def make_dead(session: Session, relay: Relay, *ids: UUID) -> None:
-    """Ring until the relay gives these up, as it does after twelve tries."""
+    """Have the relay give these up, as it does after twelve tries."""
     session.execute(
         text(
             "UPDATE app.outbox SET attempts = :n WHERE store_id = app.store_id() AND id = ANY(:ids)"
@@ -63,7 +63,7 @@ def make_dead(session: Session, relay: Relay, *ids: UUID) -> None:
     )
     session.commit()
     with psycopg.connect(relay.database_url, autocommit=True) as connection:
-        relay.ring(connection)
+        relay.give_up(connection)
 
 
 @pytest.mark.row("T74")
