@@ -13,6 +13,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from redis import Redis
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 from werkzeug.test import TestResponse
 
 from app import create_app
 from app.db.engine import db, dispose_platform_engine, platform_session
-from app.db.tenancy import current_store
+from app.db.tenancy import inside_store
 from app.domain.stores.models import Store
 from app.ids import new_token
 from app.timings import Timings
@@ -41,7 +43,7 @@ from local.stack import Stack
 from local.valkey import Valkey
 from tests.browsing import hear_polls
 from tests.serving import served
-from tests.world import World
+from tests.world import World, wait_for
 
 pytest_plugins = ["tests.alone", "tests.rows_plugin", "tests.shop_window"]
 
@@ -229,11 +231,42 @@ def theirs(make_store: Callable[..., Store]) -> Store:
 @pytest.fixture
 def session(app: Flask, store: Store) -> Iterator[Session]:
     """A session inside ``store``."""
-    with app.app_context():
-        token = current_store.set(store.id)
-        yield db.session()
+    with session_inside(app, store) as session:
+        yield session
+
+
+@contextmanager
+def session_inside(app: Flask, store: Store) -> Iterator[Session]:
+    """A session inside this store, to be used around requests too."""
+    with app.app_context(), inside_store(store.id):
+        session = db.session()
+        yield session
+        # A request in this context takes it out of the registry, and the test goes on using it.
+        session.close()
         db.session.remove()
-        current_store.reset(token)
+
+
+@pytest.fixture(autouse=True)
+def connections_are_given_back(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a connection in a transaction.
+
+    The garbage collector would roll it back in the middle of any later test, and what that
+    prints, or breaks, would be that test's.
+    """
+    if "app" not in request.fixturenames:
+        yield
+        return
+    app: Flask = request.getfixturevalue("app")
+
+    def taken() -> int:
+        with app.app_context():
+            pool = db.engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool.checkedout()
+
+    before = taken()
+    yield
+    wait_for("every connection given back", lambda: taken() <= before, seconds=10)
 
 
 @pytest.fixture

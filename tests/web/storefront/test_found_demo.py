@@ -15,8 +15,6 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
-from app.db.engine import db
-from app.db.tenancy import current_store
 from app.domain.catalog.actions import NewProduct, NewVariant, add_category, add_product
 from app.domain.catalog.models import Variant
 from app.domain.delivery.actions import serve_area
@@ -25,6 +23,7 @@ from app.domain.orders.states import OrderStatus
 from app.domain.stores.models import Store
 from local.demo.catalogue import STORES
 from local.demo.goods import DemoStore
+from tests.conftest import session_inside
 from tests.insight_rows import add_order
 from tests.seo_rules import Head, check_head, check_sitemap, check_structured, missing
 from tests.web.storefront.conftest import Shopper, shopper_of
@@ -47,14 +46,10 @@ def shop(
         prompt_name=demo.till_name,
         opening_hours={"mon": ["08:00", "18:00"], "sat": ["09:00", "17:00"]},
     )
-    with app.app_context():
-        token = current_store.set(store.id)
-        session = db.session()
+    with session_inside(app, store) as session:
         _stock_up(session, demo)
         session.commit()
         yield shopper_of(app, store), demo, session
-        db.session.remove()
-        current_store.reset(token)
 
 
 def _stock_up(session: Session, demo: DemoStore) -> None:
