@@ -14,6 +14,7 @@ from app.clock import utcnow
 from app.db.tenancy import bound_store
 from app.domain.catalog.exporting.records import sweep_exports
 from app.domain.catalog.importing.records import sweep_uploads
+from app.domain.catalog.shelf import keep_breaks
 from app.domain.insights.actions import look_for_nudges as look
 from app.domain.media.actions import sweep_photos
 from app.domain.people.limits import sweep_tries
@@ -23,9 +24,12 @@ from app.domain.seo.actions import write_sitemap as write
 from app.domain.seo.share_cards import sweep_cards
 from app.domain.stores.models import Domain, Store
 from app.jobs import Topic, TryLater
+from app.logging import get_logger
 from app.providers import cdn
 from app.providers.errors import OutcomeUnknown, Unavailable
 from tasks.runner import handles
+
+log = get_logger(__name__)
 
 
 @handles(Topic.WRITE_SITEMAP)
@@ -59,7 +63,7 @@ def look_for_nudges(session: Session) -> None:
 
 @handles(Topic.SWEEP_OLD_ROWS)
 def sweep_old_rows(session: Session) -> None:
-    """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two.
+    """Remove what is kept for a time only: codes a day, keys a week, carts a month, quotes two. And add up.
 
     Pictures of shared links go after three months; one that is still asked for is drawn again.
     Browsers stop following what ended a month ago.
@@ -70,6 +74,8 @@ def sweep_old_rows(session: Session) -> None:
     sweep_photos(session)
     sweep_exports(session)
     sweep_cards(bound_store(), utcnow() - timedelta(days=90))
+    if breaks := keep_breaks(session):
+        log.error("stock_does_not_add_up", variants=breaks)
     for statement in (
         "DELETE FROM app.idempotency_keys WHERE store_id = app.store_id() AND created_at < now() - interval '7 days'",
         "DELETE FROM app.delivery_quotes WHERE store_id = app.store_id() AND created_at < now() - interval '60 days'",

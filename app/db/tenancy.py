@@ -38,9 +38,9 @@ class StoreSession(FlaskSQLAlchemySession):
 def plan_once(session: Session) -> None:
     """Have Postgres plan each statement of this session once for good, whatever its values.
 
-    For public pages: their statements are long, were written so that one plan suits every shop, and
-    take longer to plan than to run. Postgres by itself would plan a list anew for each page number.
-    Call before the first statement.
+    For what shoppers look at: its statements are long, were written so that one plan suits every shop, and
+    take longer to plan than to run. Postgres by itself would plan a list anew for each page number, and
+    what goes with a cart each time, once a shop has sold much. Call before the first statement.
     """
     session.info["plans_once"] = True
 

@@ -51,6 +51,8 @@ def open_store() -> Response | None:
     else:
         with looking_up() as connection:
             found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
+        if request.method in ("GET", "HEAD"):
+            plan_once(db.session())
         store = None if found is None else _bound(found.store_id)
     if store is None:
         return make_response(

@@ -89,6 +89,28 @@ def test_a_page_asked_for_again_is_neither_parsed_nor_planned_anew(
     assert kept[0].custom_plans == 0
 
 
+def test_a_cart_looked_at_again_is_not_planned_anew(
+    app: Flask, session: Session, client: FlaskClient
+) -> None:
+    """What goes with it is a long statement, which took ten times as long to plan as to run."""
+    make_variant(session, name="Kericho tea", sku="TEA")
+    session.commit()
+    client.post(
+        "/cart/lines",
+        data={"sku": "TEA", "quantity": "1"},
+        headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    for _ in range(12):
+        assert "Kericho tea" in client.get("/cart").text
+
+    with app.app_context(), db.engine.connect() as pooled:
+        custom = pooled.exec_driver_sql(
+            "SELECT max(custom_plans) FROM pg_prepared_statements WHERE statement LIKE '%%order_lines%%'"
+        ).scalar_one()
+
+    assert custom == 0
+
+
 def test_what_a_transaction_said_of_itself_is_forgotten_with_it(
     connection: psycopg.Connection[TupleRow],
 ) -> None:

@@ -17,7 +17,7 @@ from app.domain.customers.actions import (
     find_or_add_customer,
     start_shopper_session,
 )
-from app.domain.customers.finding import likely_pairs, waits_of_customer
+from app.domain.customers.finding import MOST_ALIKE, likely_pairs, waits_of_customer
 from app.domain.customers.merging import (
     JOINED,
     OWNED,
@@ -32,7 +32,7 @@ from app.domain.customers.queries import find_customer, find_shopper
 from app.domain.errors import NotFound
 from app.domain.orders.models import Order
 from app.domain.stores.models import Store
-from tests.builders import make_cart, make_order, make_variant
+from tests.builders import attempt_of, make_cart, make_order, make_variant
 from tests.conftest import Database
 
 ONE, TWO, THREE = "+254711000001", "+254711000002", "+254711000003"
@@ -222,6 +222,35 @@ def test_another_stores_customer_is_nobody_here(session: Session, theirs: Store)
 
 
 @pytest.mark.row("J57")
+def test_who_paid_for_anothers_order_is_found_from_either_side(session: Session) -> None:
+    order = make_order(session)
+    find_or_add_customer(session, phone=TWO, name="Otieno", area="karen", landmark="Gate 4")
+    payer = find_customer(session, TWO)
+    assert payer is not None
+    attempt = attempt_of(session, order)
+    attempt.phone_lookup = payer.phone_lookup
+    for status in ("sending", "succeeded"):
+        attempt.status = status  # type: ignore[assignment]
+        session.flush()
+
+    for asked in (None, payer.id, order.customer_id):
+        [pair] = likely_pairs(session, of=asked)
+        assert {pair.keep.id, pair.other.id} == {payer.id, order.customer_id}
+        assert pair.reasons == ("paid",)
+
+
+@pytest.mark.row("J57")
+def test_a_name_of_many_in_one_area_suggests_nobody(session: Session) -> None:
+    for n in range(MOST_ALIKE + 1):
+        phone = f"+2547220100{n:02d}"
+        find_or_add_customer(session, phone=phone, name="Otieno", area="karen", landmark="")
+    one = find_customer(session, "+254722010000")
+    assert one is not None
+
+    assert likely_pairs(session) == likely_pairs(session, of=one.id) == []
+
+
+@pytest.mark.row("J57")
 def test_likely_pairs_are_suggested_with_why_until_somebody_says_two_people(
     session: Session,
 ) -> None:
@@ -243,6 +272,11 @@ def test_likely_pairs_are_suggested_with_why_until_somebody_says_two_people(
         frozenset((one.id, three.id)): "the same address",
         frozenset((two.id, three.id)): "one proved the other’s number",
     }
+    for customer in (one, two, three):
+        theirs = likely_pairs(session, of=customer.id)
+        assert {frozenset((pair.keep.id, pair.other.id)): pair.why for pair in theirs} == {
+            ids: why for ids, why in found.items() if customer.id in ids
+        }
 
     keep_apart(session, two.id, one.id, actor="Wanjiku")
     keep_apart(session, one.id, two.id, actor="Wanjiku")

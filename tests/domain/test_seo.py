@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -20,6 +21,7 @@ from app.domain.seo.queries import addresses, get_sitemap
 from app.domain.seo.sitemap import Address, sitemap_files
 from app.domain.seo.structured import breadcrumb_data, plain_text, product_data, store_data
 from app.domain.stores.models import Store
+from app.domain.stores.trust import MOST_DELIVERED
 from tests.insight_rows import (
     NOW,
     add_area,
@@ -163,6 +165,43 @@ def test_area_pages_without_enough_goods_are_not_in_the_sitemap(
 
     set_stock(session, goods[1], 0)
     assert area_paths() == set()
+
+
+@pytest.mark.row("I11")
+def test_of_very_many_deliveries_to_an_area_the_newest_are_counted_and_timed(
+    session: Session, store: Store
+) -> None:
+    first = add_order(
+        session,
+        NOW - timedelta(days=1),
+        area="kilimani",
+        status=OrderStatus.DELIVERED,
+        delivered_after=timedelta(minutes=60),
+    )
+    session.flush()
+    columns = (
+        "customer_id, area, landmark, subtotal_cents, delivery_fee_cents, total_cents, token_sealed,"
+        " placed_at, paid_at"
+    )
+    session.execute(
+        text(
+            f"INSERT INTO app.orders (id, code, token_hash, delivered_at, status, {columns})"
+            " SELECT gen_random_uuid(), code || n, sha256(convert_to(code || n, 'UTF8')),"
+            f" delivered_at + interval '1 minute', 'pending_payment', {columns}"
+            "   FROM app.orders, generate_series(1, :n) n WHERE id = :first"
+        ),
+        {"n": MOST_DELIVERED + 20, "first": first.id},
+    )
+    for status in ("paid", "packed", "delivered"):
+        session.execute(
+            text("UPDATE app.orders SET status = :status WHERE id <> :first"),
+            {"status": status, "first": first.id},
+        )
+
+    truth = find_area_facts(session, "kilimani", None, NOW).truth
+
+    assert truth == AreaTruth(deliveries=MOST_DELIVERED + 1, usual_minutes=61)
+    assert truth.is_many
 
 
 @pytest.mark.row("I11")

@@ -32,6 +32,7 @@ from app.domain.stores.hosts import HOST
 from app.domain.stores.trust import MOST_DELIVERED, TRUST_JSON, Trust
 
 PAGE_SIZE = 24
+NEWEST_ORDERS = 100  # as many say what sells; more would only take longer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -241,7 +242,7 @@ WITH {PRICES},
    SELECT id FROM app.orders
     WHERE store_id = app.store_id() AND placed_at > now() - interval '7 days'
       AND status NOT IN ('pending_payment', 'cancelled', 'returned')
-    ORDER BY placed_at DESC LIMIT 2000),
+    ORDER BY placed_at DESC LIMIT {NEWEST_ORDERS}),
  units AS MATERIALIZED (
    SELECT l.variant_id, sum(l.quantity) AS n
      FROM recent CROSS JOIN LATERAL (

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from app.db.tenancy import bound_store
 from app.domain.catalog.models import Category, Product, Serial, StockMovement, Variant
+from app.domain.stores.models import Counter
 
 REASONS_OF_STAFF = ("received", "count", "damage", "return", "transfer")
 MOVEMENTS_SHOWN = 100
 COUNTED_AT_ONCE = 300
+_COUNTED_BREAKS = "stock_breaks"  # the name of its counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,30 @@ _BREAKS = text(
 def stock_breaks(session: Session) -> list[StockBreak]:
     """Every variant whose stock differs from the sum of its movements. Empty when all is well."""
     return [StockBreak(row.id, row.on_hand, row.moved) for row in session.execute(_BREAKS)]
+
+
+def keep_breaks(session: Session) -> int:
+    """Add up every movement there ever was, keep how many variants differ, and return that number.
+
+    Once a night: it takes the longer, the more was ever sold. Does not commit.
+    """
+    found = len(stock_breaks(session))
+    session.execute(
+        insert(Counter)
+        .values(name=_COUNTED_BREAKS, value=found)
+        .on_conflict_do_update(index_elements=["store_id", "name"], set_={"value": found})
+    )
+    return found
+
+
+def breaks_last_night(session: Session) -> int:
+    """How many variants differed from their movements last night; of a new shop, now."""
+    known = session.scalar(
+        select(Counter.value).where(
+            Counter.store_id == bound_store(), Counter.name == _COUNTED_BREAKS
+        )
+    )
+    return len(stock_breaks(session)) if known is None else known
 
 
 def movements_of(session: Session, variant_id: UUID) -> Sequence[StockMovement]:

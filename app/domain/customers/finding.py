@@ -55,18 +55,28 @@ _REASONS = {
     "name": _("the same name in the same area"),
 }
 
-_PAIRS = text("""
+_CHOSEN = """
+SELECT least(f.a, f.b) AS one, greatest(f.a, f.b) AS other, array_agg(DISTINCT f.why) AS reasons
+  FROM found f
+ WHERE NOT EXISTS (SELECT 1 FROM app.kept_apart k WHERE k.store_id = app.store_id()
+                      AND k.one_id = least(f.a, f.b) AND k.other_id = greatest(f.a, f.b))
+ GROUP BY 1, 2
+ ORDER BY bool_or(f.why = 'proved') DESC, bool_or(f.why = 'paid') DESC, count(*) DESC, 1, 2
+ LIMIT :most_pairs
+"""
+
+# Names and landmarks are compared without case and spaces, as Postgres keeps them (migration 0030).
+_PAIRS = text(
+    f"""
 WITH alive AS (
-  SELECT id, phone_lookup, last_area,
-         lower(regexp_replace(btrim(name), '\\s+', ' ', 'g')) AS name,
-         lower(regexp_replace(btrim(last_landmark), '\\s+', ' ', 'g')) AS landmark
+  SELECT id, phone_lookup, last_area, alike_name, alike_landmark
     FROM app.customers WHERE store_id = app.store_id() AND merged_into IS NULL),
  names AS (
-  SELECT array_agg(id) AS ids FROM alive WHERE length(name) >= 3 AND last_area IS NOT NULL
-   GROUP BY name, last_area HAVING count(*) BETWEEN 2 AND :most_alike),
+  SELECT array_agg(id) AS ids FROM alive WHERE length(alike_name) >= 3 AND last_area IS NOT NULL
+   GROUP BY alike_name, last_area HAVING count(*) BETWEEN 2 AND :most_alike),
  addresses AS (
-  SELECT array_agg(id) AS ids FROM alive WHERE length(landmark) >= 8 AND last_area IS NOT NULL
-   GROUP BY landmark, last_area HAVING count(*) BETWEEN 2 AND :most_alike),
+  SELECT array_agg(id) AS ids FROM alive WHERE length(alike_landmark) >= 8 AND last_area IS NOT NULL
+   GROUP BY alike_landmark, last_area HAVING count(*) BETWEEN 2 AND :most_alike),
  found AS (
   SELECT n.customer_id AS a, b.id AS b, 'proved' AS why
     FROM app.saved_numbers n JOIN alive a ON a.id = n.customer_id
@@ -84,15 +94,55 @@ WITH alive AS (
   SELECT x.a, y.b, 'address' FROM addresses, unnest(ids) AS x(a), unnest(ids) AS y(b) WHERE x.a < y.b
   UNION
   SELECT x.a, y.b, 'name' FROM names, unnest(ids) AS x(a), unnest(ids) AS y(b) WHERE x.a < y.b)
-SELECT least(f.a, f.b) AS one, greatest(f.a, f.b) AS other, array_agg(DISTINCT f.why) AS reasons
-  FROM found f
- WHERE (CAST(:of AS uuid) IS NULL OR :of IN (f.a, f.b))
-   AND NOT EXISTS (SELECT 1 FROM app.kept_apart k WHERE k.store_id = app.store_id()
-                      AND k.one_id = least(f.a, f.b) AND k.other_id = greatest(f.a, f.b))
- GROUP BY 1, 2
- ORDER BY bool_or(f.why = 'proved') DESC, bool_or(f.why = 'paid') DESC, count(*) DESC, 1, 2
- LIMIT :most_pairs
-""")
+{_CHOSEN}"""  # noqa: S608 - put together from this module's own text
+)
+
+# The same of one profile, by its own keys: the page of a customer costs a big shop no more than a small one.
+_PAIRS_OF = text(
+    f"""
+WITH me AS MATERIALIZED (
+  SELECT id, phone_lookup, last_area, alike_name, alike_landmark
+    FROM app.customers WHERE store_id = app.store_id() AND id = :of AND merged_into IS NULL),
+ names AS MATERIALIZED (
+  SELECT c.id FROM me CROSS JOIN LATERAL (
+    SELECT id FROM app.customers
+     WHERE store_id = app.store_id() AND merged_into IS NULL
+       AND last_area = me.last_area AND alike_name = me.alike_name LIMIT :most_alike + 1) c
+   WHERE length(me.alike_name) >= 3),
+ addresses AS MATERIALIZED (
+  SELECT c.id FROM me CROSS JOIN LATERAL (
+    SELECT id FROM app.customers
+     WHERE store_id = app.store_id() AND merged_into IS NULL
+       AND last_area = me.last_area AND alike_landmark = me.alike_landmark LIMIT :most_alike + 1) c
+   WHERE length(me.alike_landmark) >= 8),
+ near AS (
+  SELECT c.id, 'proved' AS why FROM me
+    JOIN app.saved_numbers n ON n.store_id = app.store_id() AND n.customer_id = me.id
+    JOIN app.customers c ON c.store_id = app.store_id() AND c.phone_lookup = n.phone_lookup
+  UNION
+  SELECT n.customer_id, 'proved' FROM me
+    JOIN app.saved_numbers n ON n.store_id = app.store_id() AND n.phone_lookup = me.phone_lookup
+  UNION
+  SELECT c.id, 'paid' FROM me
+    JOIN app.orders o ON o.store_id = app.store_id() AND o.customer_id = me.id
+    JOIN app.payment_attempts p ON p.store_id = app.store_id() AND p.order_id = o.id
+     AND p.status = 'succeeded' AND p.created_at > now() - interval '180 days'
+    JOIN app.customers c ON c.store_id = app.store_id() AND c.phone_lookup = p.phone_lookup
+  UNION
+  SELECT o.customer_id, 'paid' FROM me
+    JOIN app.payment_attempts p ON p.store_id = app.store_id() AND p.phone_lookup = me.phone_lookup
+     AND p.status = 'succeeded' AND p.created_at > now() - interval '180 days'
+    JOIN app.orders o ON o.store_id = app.store_id() AND o.id = p.order_id
+  UNION
+  SELECT id, 'address' FROM addresses WHERE (SELECT count(*) FROM addresses) <= :most_alike
+  UNION
+  SELECT id, 'name' FROM names WHERE (SELECT count(*) FROM names) <= :most_alike),
+ found AS (
+  SELECT me.id AS a, c.id AS b, near.why
+    FROM me CROSS JOIN near JOIN app.customers c ON c.store_id = app.store_id() AND c.id = near.id
+   WHERE c.merged_into IS NULL AND c.id <> me.id)
+{_CHOSEN}"""  # noqa: S608 - put together from this module's own text
+)
 
 
 def list_customers(session: Session, *, words: str = "", page: int = 1) -> list[Line]:
@@ -198,8 +248,11 @@ def waits_of_customer(session: Session, customer: Customer) -> int:
 
 def likely_pairs(session: Session, *, of: UUID | None = None) -> list[Pair]:
     """Profiles that may be one person, the surest first; of one profile when it is named."""
-    rows = session.execute(
-        _PAIRS, {"of": of, "most_alike": MOST_ALIKE, "most_pairs": MOST_PAIRS}
+    limits = {"most_alike": MOST_ALIKE, "most_pairs": MOST_PAIRS}
+    rows = (
+        session.execute(_PAIRS, limits)
+        if of is None
+        else session.execute(_PAIRS_OF, {"of": of, **limits})
     ).all()
     ids = {row.one for row in rows} | {row.other for row in rows}
     known = {

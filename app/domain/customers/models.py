@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, func
+from sqlalchemy import Computed, ForeignKeyConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base, StoreOwned
@@ -32,6 +32,13 @@ class Customer(StoreOwned, Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     merged_into: Mapped[UUID | None]  # the profile of the same person that this one is part of
     merged_at: Mapped[datetime | None]
+    # Without case and spaces, to find the same person twice; Postgres fills them.
+    alike_name: Mapped[str | None] = mapped_column(
+        Computed("lower(regexp_replace(btrim(name), '\\s+', ' ', 'g'))"), deferred=True
+    )
+    alike_landmark: Mapped[str | None] = mapped_column(
+        Computed("lower(regexp_replace(btrim(last_landmark), '\\s+', ' ', 'g'))"), deferred=True
+    )
 
     @property
     def phone(self) -> str:

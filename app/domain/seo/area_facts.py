@@ -19,11 +19,13 @@ from app.domain.catalog.queries import Card, cards_of
 from app.domain.delivery.fees import FeeRule
 from app.domain.delivery.queries import StoreArea, place_from_json, rule_from_json
 from app.domain.stores.hosts import HOST
+from app.domain.stores.trust import MOST_DELIVERED
 
 PICKS = 4
 ENOUGH_DELIVERIES = 5
 TRUTH_DAYS = 30
 BOUGHT_DAYS = 90
+NEWEST_ORDERS = 100  # as many of an area say what it buys; more would only take longer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +39,15 @@ class StockedCategory:
 class AreaTruth:
     """What the store's own deliveries to an area say; made only from five or more."""
 
-    deliveries: int  # in the last 30 days
+    deliveries: int  # in the last 30 days; at most one more than MOST_DELIVERED
     usual_minutes: (
         int  # the middle one, from paid (or ordered, to be paid at the door) to delivered
     )
+
+    @property
+    def is_many(self) -> bool:
+        """Whether there were more than are counted; the newest of them were timed."""
+        return self.deliveries > MOST_DELIVERED
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,15 +88,16 @@ _SERVED = f"""
 """  # noqa: S608 - put together from our own text
 
 # Deliveries count from when the money was there, or the order where it is paid at the door.
-_TRUTH = """
+_TRUTH = f"""
   SELECT count(*) AS deliveries,
          percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM delivered_at -
            CASE payment_method WHEN 'on_delivery' THEN placed_at
                                ELSE coalesce(paid_at, placed_at) END)) / 60 AS minutes
-    FROM app.orders
-   WHERE store_id = app.store_id() AND area = :area AND NOT is_pickup
-     AND delivered_at >= :since AND delivered_at < :now
-"""
+    FROM (SELECT delivered_at, payment_method, placed_at, paid_at FROM app.orders
+           WHERE store_id = app.store_id() AND area = :area AND NOT is_pickup
+             AND delivered_at >= :since AND delivered_at < :now
+           ORDER BY delivered_at DESC LIMIT {MOST_DELIVERED + 1}) newest
+"""  # noqa: S608 - put together from our own numbers
 
 _SERVED_ALONE = text(f"SELECT jsonb_build_object({_SERVED})")
 
@@ -112,8 +120,8 @@ WITH stocked AS MATERIALIZED (
  lately AS MATERIALIZED (
   SELECT o.id FROM app.orders o
    WHERE o.store_id = app.store_id() AND o.area = :area
-     AND o.placed_at >= :bought_since AND o.placed_at < :now
-     AND o.status NOT IN ('pending_payment', 'cancelled', 'returned')),
+     AND o.delivered_at >= :bought_since AND o.delivered_at < :now AND o.status <> 'returned'
+   ORDER BY o.delivered_at DESC LIMIT {NEWEST_ORDERS}),
  -- Line by line and by their keys: a planner that knows nothing of young tables yet would join them whole.
  lines AS MATERIALIZED (
   SELECT l.variant_id, l.quantity FROM lately o CROSS JOIN LATERAL (

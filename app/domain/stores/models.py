@@ -81,7 +81,7 @@ class Domain(Base):
 
 
 class Counter(Base):
-    """The last number given out, per store and name."""
+    """A number that a store keeps, by name: the last one given out, or the last one counted."""
 
     __tablename__ = "counters"
 

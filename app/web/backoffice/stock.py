@@ -14,11 +14,11 @@ from app.domain.catalog.models import Variant
 from app.domain.catalog.saving import FieldProblems
 from app.domain.catalog.shelf import (
     COUNTED_AT_ONCE,
+    breaks_last_night,
     get_variant_on_shelf,
     low_stock,
     movements_of,
     serials_of,
-    stock_breaks,
     to_count,
 )
 from app.domain.catalog.stocktaking import Counted, adjust_stock, count_stock
@@ -64,7 +64,7 @@ def show() -> ResponseReturnValue:
         low=low,
         waiting=waiting_for(session, [variant.id for variant in low]),
         shelves=shelves(session),
-        breaks=len(stock_breaks(session)),
+        breaks=breaks_last_night(session),
         no_shelf=NO_SHELF,
     )
 

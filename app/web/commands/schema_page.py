@@ -18,7 +18,7 @@ PURPOSE = {
     "categories": "How a store arranges its products.",
     "changes": "What people changed in settings and goods, before and after, so that it can be taken back.",
     "channel_settings": "A store's own WhatsApp number and its sealed token.",
-    "counters": "The last number given out, per store and purpose (order codes).",
+    "counters": "A number per store and purpose: the last order code, what did not add up last night.",
     "customer_groups": "Customers with prices of their own, like resellers.",
     "customers": "Someone who ordered, known by a phone number that is sealed here.",
     "delivery_areas": "Where a store delivers, with its fee, minimum and promise.",

@@ -301,6 +301,12 @@ def truth_words(page: AreaPage) -> str:
     """``Delivered 14 times to Kilimani in the last 30 days, usually 2 h 10 min.``; else nothing."""
     if page.truth is None:
         return ""
+    if page.truth.is_many:
+        return _(
+            "Delivered more than 1,000 times to %(area)s in the last 30 days, usually %(time)s.",
+            area=page.area.name,
+            time=minutes_words(page.truth.usual_minutes),
+        )
     return _(
         "Delivered %(n)s times to %(area)s in the last 30 days, usually %(time)s.",
         n=page.truth.deliveries,

@@ -16,6 +16,7 @@ from app.domain.catalog.models import Serial, StockMovement, Variant
 from app.domain.catalog.shelf import stock_breaks
 from app.domain.catalog.stocktaking import adjust_stock, is_imei, read_serials
 from app.domain.errors import FieldProblem
+from tasks.bulk import sweep_old_rows
 from tests.builders import make_cart, make_order, make_variant
 from tests.web.backoffice.conftest import Desk
 
@@ -208,7 +209,23 @@ def test_low_stock_is_listed_by_its_own_mark(session: Session, owner: Desk) -> N
     page = owner.read("/dash/<store>/stock/")
     listed = re.findall(r"data-open>([^<]+)</a>", page)
     assert listed == ["None", "Few", "Fast seller"]
-    assert "The stock of everything is the sum of its movements." in page
+    assert "the stock of everything is the sum of its movements." in page
+
+
+@pytest.mark.row("N59")
+def test_each_night_every_movement_is_added_up_and_the_desk_says_what_was_found(
+    session: Session, owner: Desk
+) -> None:
+    variant = make_variant(session, stock=5)
+    sweep_old_rows(session)
+    session.execute(update(Variant).where(Variant.id == variant.id).values(on_hand=6))
+    session.commit()
+    assert "Added up each night" in owner.read("/dash/<store>/stock/")
+
+    sweep_old_rows(session)
+    session.commit()
+
+    assert "1 thing does not add up with its movements." in owner.read("/dash/<store>/stock/")
 
 
 def test_a_packer_looks_and_changes_nothing(session: Session, sign_in: SignIn) -> None:
