@@ -50,7 +50,8 @@ def _is_plain(text: str) -> bool:
     """
     small = text.lower()
     return (
-        "@" not in text
+        text.isascii()  # other scripts have digits and letters of their own
+        and "@" not in text
         and "bearer" not in small
         and "basic" not in small
         and "ws_co_" not in small

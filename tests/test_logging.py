@@ -135,6 +135,7 @@ def test_an_ordinary_line_is_not_searched_for_each_kind_of_secret(rule: str) -> 
     "secret",
     [
         *("0712 345 678", "wanjiku@duka.example", "4111111111111111", "ws_CO_01022026123456"),
+        "".join(chr(0x660 + int(digit)) for digit in "4111111111111111"),  # Arabic digits
         *("BEARER abc", "basic abc", "/o/abcdef123", "/hooks/email/abcdef123"),
     ],
 )
