@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Thread
 from time import monotonic
 
@@ -26,6 +28,18 @@ def relay(settings: Settings, database: Database) -> Relay:
     redis = Redis.from_url(settings.redis_url)
     redis.flushdb()
     return Relay(settings.relay_database_url, redis, settings.timings)
+
+
+@contextmanager
+def running(relay: Relay) -> Iterator[None]:
+    """The relay at its work, in a thread, until the block ends."""
+    thread = Thread(target=relay.run_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        relay.is_stopping = True
+        thread.join(10)
 
 
 def row_of(session: Session, key: str) -> tuple[str, int]:
@@ -59,9 +73,7 @@ def test_what_is_asked_for_in_quick_succession_is_rung_together(
     looks: list[int] = []
     ring = relay.ring
     monkeypatch.setattr(relay, "ring", lambda to: looks.append(ring(to)) or looks[-1])
-    running = Thread(target=relay.run_forever)
-    running.start()
-    try:
+    with running(relay):
         wait_for("its first look", lambda: looks)
         begun, quiet = monotonic(), len(looks)
         for n in range(20):
@@ -69,11 +81,38 @@ def test_what_is_asked_for_in_quick_succession_is_rung_together(
             session.commit()
         wait_for("every row rung", lambda: sum(looks) >= 20)
         seconds = monotonic() - begun
-    finally:
-        relay.is_stopping = True
-        running.join(10)
 
     assert len(looks) - quiet <= seconds / REST + 2
+
+
+@pytest.mark.row("T74")
+def test_a_relay_that_runs_gives_up_dead_rows_and_asks_for_what_is_due_by_the_clock(
+    relay: Relay, session: Session
+) -> None:
+    ask_for(session, Topic.WRITE_SITEMAP, key="given up")
+    session.execute(
+        text(
+            "UPDATE app.outbox SET attempts = :n WHERE store_id = app.store_id() AND dedupe_key = 'given up'"
+        ),
+        {"n": MOST_ATTEMPTS + 1},
+    )
+    session.execute(
+        text("UPDATE app.schedules SET next_run_at = now() WHERE store_id = app.store_id()")
+    )
+    session.commit()
+
+    def due() -> int:
+        found = session.execute(
+            text(
+                "SELECT count(*) FROM app.schedules WHERE store_id = app.store_id() AND next_run_at <= now()"
+            )
+        ).scalar_one()
+        session.commit()
+        return int(found)
+
+    with running(relay):
+        wait_for("the row is dead", lambda: row_of(session, "given up")[0] == "dead")
+        wait_for("every schedule has run", lambda: due() == 0)
 
 
 @pytest.mark.row("T74")
