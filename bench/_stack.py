@@ -216,8 +216,13 @@ def form_of(shopper: Shopper, path: str, form: Mapping[str, str]) -> bytes:
         f"{shopper.shop.host}:{shopper.world.stack.port}",
         body=urlencode(form).encode(),
         content_type="application/x-www-form-urlencoded",
-        cookie="; ".join(f"{name}={value}" for name, value in shopper.cookies.items()),
+        cookie=cookie_of(shopper.cookies),
     )
+
+
+def cookie_of(cookies: Mapping[str, str]) -> str:
+    """A browser's cookies as the header that brings them."""
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
 def load(
@@ -296,6 +301,22 @@ def processor_seconds(pids: Iterable[int]) -> float:
 def with_children(pids: list[int]) -> list[int]:
     """These processes and everything they started."""
     return sorted({*pids, *os_process.children_of(pids)})
+
+
+def page_seconds(world: World) -> float:
+    """What the web processes and Postgres have used so far, which is all that a page costs without a cache."""
+    return processor_seconds(with_children([*world.stack.pids("web"), *postgres_of(world)]))
+
+
+def columns_of(connection: psycopg.Connection, name: str) -> dict[str, str]:
+    """The columns of a table that a copy of its rows has to fill, and their types."""
+    return dict(
+        connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'app'"
+            " AND table_name = %s AND is_generated = 'NEVER' ORDER BY ordinal_position",
+            (name,),
+        ).fetchall()
+    )
 
 
 def postgres_of(world: World) -> list[int]:

@@ -17,6 +17,7 @@ from bench._stack import (
     Load,
     analyze,
     bare,
+    cookie_of,
     count_statements,
     form_of,
     load,
@@ -60,9 +61,11 @@ def main() -> int:
             add = form_of(shopper, "/cart/lines", {"sku": shop.variants[0]["sku"]})
             looks = {
                 "add to cart": add.replace(b"\r\n\r\n", b"\r\nHX-Request: true\r\n\r\n", 1),
-                "cart": request_of("GET", "/cart", _host(world, shop), cookie=_cookie(shopper)),
+                "cart": request_of(
+                    "GET", "/cart", _host(world, shop), cookie=cookie_of(shopper.cookies)
+                ),
                 "checkout page": request_of(
-                    "GET", "/checkout", _host(world, shop), cookie=_cookie(shopper)
+                    "GET", "/checkout", _host(world, shop), cookie=cookie_of(shopper.cookies)
                 ),
             }
             shopper.get("/checkout?area=kilimani")
@@ -145,10 +148,6 @@ def used_by(world: World) -> dict[str, float]:
 
 def _host(world: World, shop: Shop) -> str:
     return f"{shop.host}:{world.stack.port}"
-
-
-def _cookie(shopper: Shopper) -> str:
-    return "; ".join(f"{name}={value}" for name, value in shopper.cookies.items())
 
 
 def _row(

@@ -27,9 +27,12 @@ import psycopg
 from bench._stack import (
     Load,
     analyze,
+    columns_of,
+    cookie_of,
     form_of,
     load,
     machine,
+    page_seconds,
     postgres_of,
     processor_seconds,
     request_of,
@@ -38,7 +41,7 @@ from bench._stack import (
     wait_until_quiet,
     with_children,
 )
-from bench.imports import Merchant
+from bench.imports import Merchant, first_slug
 from tests.world import Purchase, Shop, World, hidden_fields, wait_for
 
 READ_TIMES, WRITTEN_TIMES = 1.2, 1.3
@@ -172,19 +175,15 @@ def repeat_history(world: World, shop: Shop, done: int, until: int, *, whole: in
         connection.execute("SET LOCAL session_replication_role = replica")
         connection.execute("SET LOCAL synchronous_commit = off")
         for name in REPEATED:
-            columns = connection.execute(
-                "SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = 'app'"
-                " AND table_name = %s AND is_generated = 'NEVER' AND is_identity = 'NO'",
-                (name,),
-            ).fetchall()
+            columns = columns_of(connection, name)
             first = f"f_{name}"  # the first rows alone: copies are not copied again
             if done == 1:
                 connection.execute(
                     f"CREATE TABLE bench_{first} AS SELECT * FROM app.{name} WHERE store_id = %s",
                     (shop.store_id,),
                 )
-            names = ", ".join(column for column, _kind in columns)
-            values = ", ".join(_other(column, kind, whole) for column, kind in columns)
+            names = ", ".join(columns)
+            values = ", ".join(_other(column, kind, whole) for column, kind in columns.items())
             connection.execute(
                 f"INSERT INTO app.{name} ({names}) SELECT {values}"
                 f" FROM bench_{first} t, generate_series({done}, {until - 1}) copy"
@@ -215,19 +214,14 @@ def reading(world: World, shop: Shop, merchant: Merchant, bought: Purchase) -> l
     """Pages of a shopper who has bought and has something in the cart, and of the desk."""
     shopper = bought.shopper
     shopper.add(shop.variants[1])
-    cookie = "; ".join(f"{name}={value}" for name, value in shopper.cookies.items())
+    cookie = cookie_of(shopper.cookies)
     host = f"{shop.host}:{world.stack.port}"
-    desk = "; ".join(f"{name}={value}" for name, value in merchant.cookies.items())
+    desk = cookie_of(merchant.cookies)
     dash, staff = f"/dash/{shop.slug}", f"/staff/{shop.slug}"
-    [product] = world.sql(
-        "SELECT p.slug FROM app.products p JOIN app.variants v ON v.store_id = p.store_id"
-        " AND v.product_id = p.id WHERE v.id = %s",
-        shop.variants[0]["id"],
-    )
     shop_pages = {
         "home": "/",
         "category": "/c/tea",
-        "product": f"/p/{product['slug']}",
+        "product": f"/p/{first_slug(world, shop)}",
         "search": "/search?q=tea",
         "area": "/areas/kilimani",
         "figures": "/trust",
@@ -293,10 +287,9 @@ def cost(world: World, look: Look, rounds: int) -> float:
     best = 1e9
     for _ in range(rounds):
         requests = list(look.requests(ASKED))
-        servers = with_children([*world.stack.pids("web"), *postgres_of(world)])
-        before = processor_seconds(servers)
+        before = page_seconds(world)
         _ask(port, look, [requests])
-        best = min(best, 1000 * (processor_seconds(servers) - before) / len(requests))
+        best = min(best, 1000 * (page_seconds(world) - before) / len(requests))
     return best
 
 

@@ -28,7 +28,7 @@ from typing import Any
 import httpx
 from PIL import Image, ImageDraw
 
-from bench._stack import machine, running, table, wait_until_quiet
+from bench._stack import cookie_of, machine, running, table, wait_until_quiet
 from local import os_process
 from tests.world import Shop, World
 
@@ -163,8 +163,11 @@ class Merchant:
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         # By hand: the cookies are for HTTPS alone, and this is loopback.
-        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"Host": self.host, "Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
+        headers = {
+            "Host": self.host,
+            "Cookie": cookie_of(self.cookies),
+            "Sec-Fetch-Site": "same-origin",
+        }
         answer = self.http.request(method, path, headers=headers, **options)
         for line in answer.headers.get_list("set-cookie"):
             name, _equals, value = line.partition(";")[0].partition("=")
@@ -320,7 +323,7 @@ def _after(seconds: float) -> Callable[[], bool]:
 
 def browse(world: World, shop: Shop, *, until: Callable[[], bool]) -> list[float]:
     """A few shoppers who open a page every quarter of a second; milliseconds of each page."""
-    paths = [path for path in ("/", f"/p/{_slug(world, shop)}", "/cart") if path]
+    paths = [path for path in ("/", f"/p/{first_slug(world, shop)}", "/cart") if path]
     times: list[float] = []
     is_over = threading.Event()
 
@@ -351,7 +354,8 @@ def browse(world: World, shop: Shop, *, until: Callable[[], bool]) -> list[float
     return times
 
 
-def _slug(world: World, shop: Shop) -> str:
+def first_slug(world: World, shop: Shop) -> str:
+    """The address of the shop's first product."""
     rows = world.sql(
         "SELECT slug FROM app.products WHERE store_id = %s ORDER BY created_at LIMIT 1",
         shop.store_id,

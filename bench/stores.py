@@ -22,16 +22,15 @@ import psycopg
 from bench._stack import (
     Load,
     analyze,
+    columns_of,
     load,
     machine,
-    postgres_of,
-    processor_seconds,
+    page_seconds,
     pss_of,
     request_of,
     running,
     table,
     wait_until_quiet,
-    with_children,
 )
 from tests.world import Shop, World
 
@@ -111,13 +110,7 @@ def copies(world: World, shop: Shop, how_many: int) -> list[str]:
 
 
 def _columns(connection: psycopg.Connection, name: str, *, without: tuple[str, ...]) -> str:
-    rows = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'app'"
-        " AND table_name = %s AND is_generated = 'NEVER' AND column_name <> ALL (%s)"
-        " ORDER BY ordinal_position",
-        (name, list(without)),
-    )
-    return ", ".join(row[0] for row in rows)
+    return ", ".join(column for column in columns_of(connection, name) if column not in without)
 
 
 def cost(
@@ -130,15 +123,14 @@ def cost(
     best: tuple[float, Load] | None = None
     waits = []
     for _ in range(asked.rounds):
-        servers = with_children([*world.stack.pids("web"), *postgres_of(world)])
-        before = processor_seconds(servers)
+        before = page_seconds(world)
         found = load(
             port,
             [_asking(hosts, path, world, n) for n in range(CROWD)],
             seconds=asked.seconds,
             first=next(_loads) * CROWD,
         )
-        ms = 1000 * (processor_seconds(servers) - before) / len(found.milliseconds)
+        ms = 1000 * (page_seconds(world) - before) / len(found.milliseconds)
         best = (ms, found) if best is None or ms < best[0] else best
         one = load(port, [_asking(hosts, path, world, 0)], seconds=2, first=next(_loads) * CROWD)
         waits.append(one.at(99))
