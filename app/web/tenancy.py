@@ -46,13 +46,14 @@ def open_store() -> Response | None:
     """
     if is_platform_host():
         abort(404)
-    if request.method in ("GET", "HEAD") and kind_of(request.path) is not None:
+    is_read = request.method in ("GET", "HEAD")
+    if is_read:
+        plan_once(db.session())
+    if is_read and kind_of(request.path) is not None:
         store = _store_of_page()
     else:
         with looking_up() as connection:
             found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
-        if request.method in ("GET", "HEAD"):
-            plan_once(db.session())
         store = None if found is None else _bound(found.store_id)
     if store is None:
         return make_response(
@@ -77,7 +78,6 @@ def _store_of_page() -> Store | None:
     known = versions.look(request_host())
     if known is None:
         return None
-    plan_once(db.session())
     if known.facts is None:
         store = _bound(known.store_id)
         db.session.expunge(store)

@@ -32,7 +32,7 @@ from app.domain.stores.hosts import HOST
 from app.domain.stores.trust import MOST_DELIVERED, TRUST_JSON, Trust
 
 PAGE_SIZE = 24
-NEWEST_ORDERS = 100  # as many say what sells; more would only take longer
+NEWEST_ORDERS = 100  # as many, of a shop or of an area, say what sells; more would only take longer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -64,9 +64,8 @@ _NOT_KEPT = frozenset({"cookie", "authorization", "proxy-authorization", "x-csrf
 
 @dataclass(frozen=True)
 class Stored:
-    """A callback that is kept: whose it is, of what kind, and the row's id."""
+    """A callback that is kept: whose it is, and of what kind."""
 
-    id: UUID
     store_id: int
     kind: str
 
@@ -88,13 +87,12 @@ def store_callback(
     no transaction and no store. What follows continues under the request id of the checkout
     that sent the prompt, so that one id tells the whole story.
     """
-    callback_id = new_id()
     found = connection.execute(
         _STORE,
         {
             "token": token,
             "c2b_kind": c2b_kind,
-            "id": callback_id,
+            "id": new_id(),
             "job_id": new_id(),
             "body": body,
             "headers": json.dumps(kept_headers(headers)),
@@ -112,7 +110,7 @@ def store_callback(
         store_id=found.store_id,
         request_id=found.request_id,
     )
-    return Stored(callback_id, found.store_id, found.kind)
+    return Stored(found.store_id, found.kind)
 
 
 def keep_refused(

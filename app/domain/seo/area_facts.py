@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.cards import CARD_JSON
-from app.domain.catalog.queries import Card, cards_of
+from app.domain.catalog.queries import NEWEST_ORDERS, Card, cards_of
 from app.domain.delivery.fees import FeeRule
 from app.domain.delivery.queries import StoreArea, place_from_json, rule_from_json
 from app.domain.stores.hosts import HOST
@@ -25,7 +25,6 @@ PICKS = 4
 ENOUGH_DELIVERIES = 5
 TRUTH_DAYS = 30
 BOUGHT_DAYS = 90
-NEWEST_ORDERS = 100  # as many of an area say what it buys; more would only take longer
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
