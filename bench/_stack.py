@@ -226,26 +226,36 @@ def cookie_of(cookies: Mapping[str, str]) -> str:
 
 
 def load(
-    port: int, clients: Sequence[Iterable[bytes]], *, seconds: float = 600, first: int = 0
+    port: int | Sequence[int],
+    clients: Sequence[Iterable[bytes]],
+    *,
+    seconds: float = 600,
+    first: int = 0,
 ) -> Load:
     """Every client sends its requests one after the other over one connection, all at once.
+
+    With several ports the clients share them out, as a proxy does that knows who is idle.
 
     It ends when the requests do, or after so many seconds: give ``itertools.cycle`` then. Their
     addresses go on from the number ``first``: those of an earlier load may be at their limits.
     """
     begun, before = time.perf_counter(), _others_seconds()
     # In a thread of its own: whoever calls may have an event loop running in this one.
+    each = [port] if isinstance(port, int) else port
     with ThreadPoolExecutor(1) as thread:
-        found = thread.submit(lambda: asyncio.run(_load(port, clients, seconds, first))).result()
+        found = thread.submit(lambda: asyncio.run(_load(each, clients, seconds, first))).result()
     found.others = max(0.0, _others_seconds() - before) / (time.perf_counter() - begun)
     return found
 
 
-async def _load(port: int, clients: Sequence[Iterable[bytes]], seconds: float, first: int) -> Load:
+async def _load(
+    ports: Sequence[int], clients: Sequence[Iterable[bytes]], seconds: float, first: int
+) -> Load:
     found = Load()
     begun = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for number, requests in enumerate(clients):
+            port = ports[number % len(ports)]
             client = _client(port, address_of(first + number), requests, begun + seconds, found)
             group.create_task(client)
     found.seconds = time.perf_counter() - begun

@@ -14,13 +14,13 @@ from typing import Any
 
 import psycopg
 from flask_sqlalchemy import SQLAlchemy
-from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from app.db.base import Base
+from app.db.connections import KeepsPlans
 from app.db.tenancy import StoreSession
 
 WEB_LIMITS = "-c statement_timeout=5s -c lock_timeout=2s -c idle_in_transaction_session_timeout=10s"
@@ -61,23 +61,6 @@ def engine_options(*, pooled: bool, limits: str) -> dict[str, Any]:
     else:
         options |= {"poolclass": NullPool}
     return options
-
-
-class KeepsPlans(psycopg.Connection[Any]):
-    """A connection that keeps its prepared statements when a transaction is only given up.
-
-    psycopg throws all of them away at each ROLLBACK, in case a table was made and unmade in it. A page
-    that only reads ends in one, so that every statement of every page was parsed and planned anew: more
-    work than to run it. The product's roles make no tables. After an error it is as psycopg has it: a
-    plan that no longer fits its table goes.
-    """
-
-    def rollback(self) -> None:
-        if self.pgconn.transaction_status == TransactionStatus.INTRANS:
-            with self.lock:
-                if self.pgconn.exec_(b"ROLLBACK").status == ExecStatus.COMMAND_OK:
-                    return
-        super().rollback()
 
 
 def keep_plans(engine: Engine) -> None:

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from flask_sqlalchemy.session import Session as FlaskSQLAlchemySession
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session, SessionTransaction
+
+from app.db.connections import KeepsPlans
 
 PLATFORM_STORE = 0
 
@@ -24,11 +26,7 @@ class NoStoreBound(RuntimeError):
     """Code asked for tenant data without saying whose."""
 
 
-_ANNOUNCE = text("SELECT set_config('app.store_id', :store_id, true)")
-_ANNOUNCE_READER = text(
-    "SELECT set_config('app.store_id', :store_id, true),"
-    " set_config('plan_cache_mode', 'force_generic_plan', true)"
-)
+_PLAN_ONCE = "; SET LOCAL plan_cache_mode = force_generic_plan"
 
 
 class StoreSession(FlaskSQLAlchemySession):
@@ -69,5 +67,9 @@ def _announce_store(
 ) -> None:
     if transaction.nested:
         return
-    announce = _ANNOUNCE_READER if session.info.get("plans_once") else _ANNOUNCE
-    connection.execute(announce, {"store_id": str(bound_store())})
+    words = f"SET LOCAL app.store_id = '{bound_store():d}'"
+    if session.info.get("plans_once"):
+        words += _PLAN_ONCE
+    driver = connection.connection.driver_connection
+    if not (isinstance(driver, KeepsPlans) and driver.begin_saying(words.encode())):
+        connection.exec_driver_sql(words)

@@ -23,6 +23,7 @@ def add_web(app: Flask, settings: Settings) -> None:
         picture_tags,
         pressing,
         security,
+        shop_tags,
         tenancy,
         tints,
         tracing,
@@ -39,6 +40,7 @@ def add_web(app: Flask, settings: Settings) -> None:
     photos.add_photos(app)
     weight.add_weight(app)
     picture_tags.add_picture_tags(app)
+    shop_tags.add_shop_tags(app)
     tints.add_tints(app)
     limits.add_limits(app, settings)
     errors.add_errors(app)

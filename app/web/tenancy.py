@@ -17,7 +17,6 @@ from app.db.tenancy import current_store, plan_once
 from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
 from app.i18n import DEFAULT_LOCALE, LOCALES, set_locale
-from app.web.page_kinds import kind_of
 from app.web.page_versions import RESOLVE, PageVersions
 
 LANGUAGE_COOKIE = "__Host-lang"
@@ -49,12 +48,7 @@ def open_store() -> Response | None:
     is_read = request.method in ("GET", "HEAD")
     if is_read:
         plan_once(db.session())
-    if is_read and kind_of(request.path) is not None:
-        store = _store_of_page()
-    else:
-        with looking_up() as connection:
-            found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
-        store = None if found is None else _bound(found.store_id)
+    store = _store_of_host(is_read=is_read)
     if store is None:
         return make_response(
             UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"}
@@ -63,29 +57,27 @@ def open_store() -> Response | None:
     return _closed() if store.status == SUSPENDED and not _is_receipt() else None
 
 
-def _bound(store_id: int) -> Store:
-    bind_store(store_id)
-    return db.session.get_one(Store, store_id)
+def _store_of_host(*, is_read: bool) -> Store | None:
+    """The store of this host; None for an unknown one.
 
-
-def _store_of_page() -> Store | None:
-    """The store of a public page, which only reads it: the one read for this version, if it was.
-
-    It belongs to no session. An edit makes another version, and has it read anew.
+    Whoever only looks gets the one read for this version of the store's pages, if it was: it belongs
+    to no session, and an edit makes another version, which has it read anew. Whoever does something
+    gets the row as it is now, of their own session.
     """
     versions: PageVersions = current_app.extensions["page_versions"]
     versions.keep_up(monotonic())
     known = versions.look(request_host())
     if known is None:
         return None
-    if known.facts is None:
-        store = _bound(known.store_id)
+    bind_store(known.store_id)
+    if is_read and known.facts is not None:
+        kept: Store = known.facts
+        return kept
+    store = db.session.get_one(Store, known.store_id)
+    if is_read:
         db.session.expunge(store)
         known.facts = store
-    else:
-        bind_store(known.store_id)
-    kept: Store = known.facts
-    return kept
+    return store
 
 
 def _is_receipt() -> bool:

@@ -11,10 +11,10 @@ PRICES = """
 
 # A card of the read model as JSON. Stock and price are read from the variants, where they are true
 # at this second: a sale begins and ends by the clock, and nobody writes a row then.
+# Text and not jsonb, as every answer to a page: a tree would be built only to be written out again.
 CARD_JSON = """
-  jsonb_build_object('slug', c.slug, 'name', c.name, 'option_name', c.option_name,
-    'choices', c.choices, 'picture', c.picture) || (
-    SELECT jsonb_build_object(
+  (SELECT json_build_object('slug', c.slug, 'name', c.name, 'option_name', c.option_name,
+             'choices', c.choices, 'picture', c.picture,
              'stock', coalesce(sum(v.on_hand - v.reserved), 0)::int,
              'price_cents', coalesce(min(app.price_now(v)) FILTER (WHERE v.on_hand > v.reserved),
                                      min(app.price_now(v)), c.price_cents),
@@ -32,7 +32,7 @@ CARD_JSON = """
 # times costs what that of a new one costs. Never what is sold out, never another store's.
 # Needs a CTE ``these(id, category_id)`` of the products it is asked for.
 RELATED_JSON = f"""
-  (SELECT jsonb_agg({CARD_JSON} ORDER BY c.n DESC, c.created_at DESC, c.slug) FROM (
+  (SELECT json_agg({CARD_JSON} ORDER BY c.n DESC, c.created_at DESC, c.slug) FROM (
      SELECT c.*, r.n FROM (
        SELECT x.product_id, max(x.n) AS n FROM (
          SELECT w.product_id, count(DISTINCT o.id) AS n

@@ -95,7 +95,7 @@ class Listing:
 # -- the statement, put together from the pieces below ----------------------------------------
 
 SHELVES = """
-  (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', x.n)
+  (SELECT json_agg(json_build_object('slug', k.slug, 'name', k.name, 'count', x.n)
                     ORDER BY k.position, k.name)
      FROM (SELECT category_id, sum(n) AS n FROM prices GROUP BY category_id) x
      JOIN app.categories k ON k.store_id = app.store_id() AND k.id = x.category_id)
@@ -103,8 +103,8 @@ SHELVES = """
 
 # What the store asks for delivery to one area, for whoever named it in a search.
 PLACE = """
-  (SELECT jsonb_build_object('terms', to_jsonb(d),
-            'rules', (SELECT jsonb_agg(to_jsonb(f) ORDER BY f.position, f.id) FROM app.fee_rules f
+  (SELECT json_build_object('terms', to_json(d),
+            'rules', (SELECT json_agg(to_json(f) ORDER BY f.position, f.id) FROM app.fee_rules f
                        WHERE f.store_id = app.store_id() AND f.is_active))
      FROM app.delivery_areas d
     WHERE d.store_id = app.store_id() AND d.area = :place AND d.is_active)
@@ -149,11 +149,11 @@ _FILTER = """
 """
 _TRAITS = "AND NOT EXISTS (SELECT 1 FROM wanted w WHERE NOT c.traits && w.any_of)"
 _FACETS = """
-  (SELECT jsonb_agg(jsonb_build_object('key', a.key, 'name', a.attribute->>'name',
+  (SELECT json_agg(json_build_object('key', a.key, 'name', a.attribute->>'name',
                       'unit', a.attribute->>'unit', 'choices', a.attribute->'choices',
                       'counts', f.counts) ORDER BY a.n)
      FROM asked a CROSS JOIN LATERAL (
-       SELECT jsonb_object_agg(y.mark, y.n) AS counts FROM (
+       SELECT json_object_agg(y.mark, y.n) AS counts FROM (
          SELECT c.mark, sum(c.n)::int AS n FROM shelf
            JOIN app.shelf_counts c ON c.store_id = app.store_id() AND c.key = ANY(a.keys)
                                   AND c.category_id = shelf.id
@@ -231,11 +231,11 @@ WITH {", ".join(parts)},
    SELECT x.*, row_number() OVER (ORDER BY x.is_out, {order.replace("c.", "x.")}) AS place
      FROM shelf {after} CROSS JOIN LATERAL ({first} UNION ALL {then}) x
     ORDER BY place LIMIT :shown OFFSET :skip)
-SELECT jsonb_build_object(
+SELECT json_build_object(
   'host', {HOST},
   'category', {"(SELECT name FROM here)" if on_shelf else "NULL"},
-  'cards', (SELECT jsonb_agg({CARD_JSON} ORDER BY c.place) FROM page c),
-  'prices', (SELECT jsonb_object_agg(mark, n) FROM mine),
+  'cards', (SELECT json_agg({CARD_JSON} ORDER BY c.place) FROM page c),
+  'prices', (SELECT json_object_agg(mark, n) FROM mine),
   'count', CASE WHEN CAST(:is_counted AS boolean) THEN (
      SELECT count(*) FROM (SELECT 1 FROM shelf JOIN app.product_cards c
          ON c.store_id = app.store_id() {_ON_SHELF[on_shelf]} AND c.is_shown
@@ -245,7 +245,7 @@ SELECT jsonb_build_object(
       WHERE c.store_id = app.store_id() {_ON_SHELF[on_shelf]} AND c.is_shown AND NOT c.is_out
       ORDER BY c.price_cents LIMIT 1) x),
   'close', CASE WHEN NOT EXISTS (SELECT 1 FROM page) THEN (
-     SELECT jsonb_agg(x.card ORDER BY x.price_cents, x.slug) FROM (
+     SELECT json_agg(x.card ORDER BY x.price_cents, x.slug) FROM (
        SELECT c.price_cents, c.slug, {CARD_JSON} AS card FROM shelf CROSS JOIN LATERAL (
          SELECT c.* FROM app.product_cards c
           WHERE c.store_id = app.store_id() {_ON_SHELF[on_shelf]} AND c.is_shown AND NOT c.is_out

@@ -257,7 +257,7 @@ WITH {PRICES},
    SELECT product_id FROM app.product_cards
     WHERE store_id = app.store_id() AND is_shown AND NOT is_out
     ORDER BY created_at DESC, slug LIMIT 8)
-SELECT jsonb_build_object(
+SELECT json_build_object(
   'host', {HOST},
   'lead', (SELECT {CARD_JSON} FROM app.product_cards c
             WHERE c.store_id = app.store_id() AND c.is_shown AND NOT c.is_out
@@ -266,7 +266,7 @@ SELECT jsonb_build_object(
                   WHERE f.store_id = app.store_id() AND f.is_shown AND f.is_featured AND NOT f.is_out
                   ORDER BY f.created_at DESC, f.slug LIMIT 1),
                 (SELECT product_id FROM newest LIMIT 1))),
-  'selling', (SELECT jsonb_agg({CARD_JSON} ORDER BY c.n DESC, c.created_at DESC, c.slug) FROM (
+  'selling', (SELECT json_agg({CARD_JSON} ORDER BY c.n DESC, c.created_at DESC, c.slug) FROM (
        SELECT c.*, coalesce(s.n, 0) AS n
          FROM (SELECT product_id FROM newest UNION SELECT product_id FROM sold) x
          JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = x.product_id
@@ -274,18 +274,18 @@ SELECT jsonb_build_object(
          LEFT JOIN sold s ON s.product_id = c.product_id
         ORDER BY n DESC, c.created_at DESC, c.slug LIMIT 8) c),
   'is_by_sales', EXISTS (SELECT 1 FROM sold),
-  'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name, 'count', x.n,
+  'shelves', (SELECT json_agg(json_build_object('slug', k.slug, 'name', k.name, 'count', x.n,
                        'cards', four.cards) ORDER BY k.position, k.name)
        FROM (SELECT category_id, sum(n) AS n FROM prices GROUP BY category_id) x
        JOIN app.categories k ON k.store_id = app.store_id() AND k.id = x.category_id
       CROSS JOIN LATERAL (
-        SELECT jsonb_agg({CARD_JSON} ORDER BY c.created_at DESC, c.slug) AS cards FROM (
+        SELECT json_agg({CARD_JSON} ORDER BY c.created_at DESC, c.slug) AS cards FROM (
           SELECT * FROM app.product_cards
            WHERE store_id = app.store_id() AND category_id = k.id AND is_shown AND NOT is_out
            ORDER BY created_at DESC, slug LIMIT 4) c) four),
   'product_count', (SELECT coalesce(sum(n), 0) FROM prices),
-  'areas', (SELECT jsonb_agg(x.area) FROM (
-       SELECT jsonb_build_object('area', area, 'fee_cents', fee_cents) AS area
+  'areas', (SELECT json_agg(x.terms) FROM (
+       SELECT json_build_object('area', area, 'fee_cents', fee_cents) AS terms
          FROM app.delivery_areas
         WHERE store_id = app.store_id() AND is_active ORDER BY fee_cents, area LIMIT 6) x),
   'area_count', (SELECT count(*) FROM app.delivery_areas
@@ -318,13 +318,13 @@ WITH wanted AS (
     WHERE store_id = app.store_id() AND slug = :slug
       AND (status = 'active' OR CAST(:with_drafts AS boolean))),
  these AS MATERIALIZED (SELECT id, category_id FROM wanted)
-SELECT jsonb_build_object(
+SELECT json_build_object(
   'host', {HOST},
   'id', p.id, 'slug', p.slug, 'name', p.name, 'description_html', p.description_html,
   'brand', p.brand,
-  'facts', p.facts, 'options', to_jsonb(p.options), 'warranty_months', p.warranty_months,
+  'facts', p.facts, 'options', to_json(p.options), 'warranty_months', p.warranty_months,
   'category_slug', k.slug, 'category_name', k.name,
-  'variants', (SELECT jsonb_agg(jsonb_build_object('sku', sku, 'options', to_jsonb(option_values),
+  'variants', (SELECT json_agg(json_build_object('sku', sku, 'options', to_json(option_values),
                  'price_cents', app.price_now(w), 'compare_at_cents', app.compare_now(w),
                  'sale_ends_at', CASE WHEN app.price_now(w) < w.price_cents THEN w.sale_ends_at END,
                  'stock', on_hand - reserved, 'weight_grams', weight_grams, 'is_bulky', is_bulky,
@@ -334,10 +334,10 @@ SELECT jsonb_build_object(
   'attributes', p.attributes, 'seo_title', p.seo_title, 'seo_description', p.seo_description,
   'asked', k.attributes, 'size_chart', k.size_chart,
   'return_days', k.return_days, 'return_note', k.return_note,
-  'pictures', (SELECT jsonb_agg(jsonb_build_object('key', media_key, 'width', width,
+  'pictures', (SELECT json_agg(json_build_object('key', media_key, 'width', width,
                  'height', height, 'tint', tint, 'alt', alt, 'sizes', sizes,
                  'option_value', option_value, 'files', files, 'is_filled', is_filled,
-                 'focal', jsonb_build_array(focal_x, focal_y)) ORDER BY position, id)
+                 'focal', json_build_array(focal_x, focal_y)) ORDER BY position, id)
                  FROM app.product_images WHERE store_id = p.store_id AND product_id = p.id
                   AND status = 'ready' AND removed_at IS NULL),
   'related', {RELATED_JSON},

@@ -52,7 +52,7 @@ def _cards_in_order(ids: str) -> str:
     Without OFFSET 0 Postgres, which knows nothing of such a list's length, reads the whole table.
     """
     return f"""
-  (SELECT jsonb_agg({CARD_JSON} ORDER BY x.place)
+  (SELECT json_agg({CARD_JSON} ORDER BY x.place)
      FROM jsonb_array_elements_text(nullif({ids}, 'null')) WITH ORDINALITY x(id, place)
     CROSS JOIN LATERAL (SELECT * FROM app.product_cards
       WHERE store_id = app.store_id() AND product_id = x.id::uuid OFFSET 0) c)
@@ -65,7 +65,8 @@ _CLOSE = _cards_in_order("found.r->'close'")
 _SEARCH = text(
     f"""
 WITH {PRICES}, found AS MATERIALIZED (SELECT {_FIND} AS r)
-SELECT found.r || jsonb_build_object(
+SELECT json_build_object(
+  'found', found.r,
   'host', {HOST},
   'cards', {_FOUND},
   'close', {_CLOSE},
@@ -77,8 +78,8 @@ SELECT found.r || jsonb_build_object(
 _SUGGEST = text(
     f"""
 WITH found AS MATERIALIZED (SELECT {_FIND} AS r)
-SELECT jsonb_build_object(
-  'shelves', (SELECT jsonb_agg(jsonb_build_object('slug', y.slug, 'name', y.name) ORDER BY y.position, y.name)
+SELECT json_build_object(
+  'shelves', (SELECT json_agg(json_build_object('slug', y.slug, 'name', y.name) ORDER BY y.position, y.name)
      FROM (SELECT k.slug, k.name, k.position FROM app.categories k
             WHERE k.store_id = app.store_id()
               AND app.shelf_words(k.name) @@ CAST(:all AS tsquery)
@@ -144,7 +145,8 @@ def search(
         "skip": (page - 1) * shown,
         "place": place,
     }
-    row: dict[str, Any] = session.execute(_SEARCH, values).scalar_one()
+    answer: dict[str, Any] = session.execute(_SEARCH, values).scalar_one()
+    row = answer.pop("found") | answer
     return _as_listing(row, wish, words, page, shown)
 
 

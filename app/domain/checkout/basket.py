@@ -132,18 +132,18 @@ WITH cart AS (
    SELECT coalesce(CAST(:area AS text), (SELECT area FROM cart),
                    (SELECT last_area FROM shopper)) AS area,
           coalesce(CAST(:code AS text), (SELECT coupon_code FROM cart)) AS coupon_code)
-SELECT jsonb_build_object(
-  'cart', (SELECT to_jsonb(cart) FROM cart), 'area', f.area, 'coupon_code', f.coupon_code,
-  'lines', (SELECT jsonb_agg(jsonb_build_object(
+SELECT json_build_object(
+  'cart', (SELECT to_json(cart) FROM cart), 'area', f.area, 'coupon_code', f.coupon_code,
+  'lines', (SELECT json_agg(json_build_object(
        'id', l.id, 'quantity', l.quantity, 'variant_id', v.id, 'sku', v.sku, 'slug', p.slug,
-       'name', p.name, 'options', to_jsonb(v.option_values),
+       'name', p.name, 'options', to_json(v.option_values),
        'stock', v.on_hand - v.reserved + CASE WHEN l.held_until > now() THEN l.held ELSE 0 END,
        'held', CASE WHEN l.held_until > now() THEN l.held ELSE 0 END, 'held_until', l.held_until,
        'is_sellable', v.is_active AND p.status = 'active', 'weight_grams', v.weight_grams,
        'is_bulky', v.is_bulky, 'cost_cents', v.cost_cents, 'vat_class', p.vat_class,
        'price_cents', v.price_cents, 'now_cents', app.price_now(v), 'floor_cents', v.floor_cents,
        'sale_id', v.sale_id, 'sale_name', s.name, 'shelves',
-       jsonb_build_array(p.category_id, k.parent_id), 'picture', {picture})
+       json_build_array(p.category_id, k.parent_id), 'picture', {picture})
        ORDER BY l.added_at, l.id)
      FROM app.cart_lines l
      JOIN app.variants v ON v.store_id = l.store_id AND v.id = l.variant_id
@@ -151,7 +151,7 @@ SELECT jsonb_build_object(
      LEFT JOIN app.categories k ON k.store_id = p.store_id AND k.id = p.category_id
      LEFT JOIN app.promotions s ON s.store_id = v.store_id AND s.id = v.sale_id
     WHERE l.store_id = app.store_id() AND l.cart_id = :cart_id),
-  'rules', (SELECT jsonb_agg(to_jsonb(r)) FROM app.promotions r
+  'rules', (SELECT json_agg(to_json(r)) FROM app.promotions r
     WHERE r.store_id = app.store_id() AND r.kind IN ('deal', 'bundle', 'tier', 'group')
       AND r.is_active AND r.removed_at IS NULL AND (r.starts_at IS NULL OR r.starts_at <= now())
       AND (r.ends_at IS NULL OR now() < r.ends_at)
@@ -160,35 +160,35 @@ SELECT jsonb_build_object(
                 ON m.phone_lookup = s.phone_lookup WHERE m.store_id = app.store_id()))),
   'has_codes', EXISTS (SELECT 1 FROM app.promotions WHERE store_id = app.store_id()
        AND kind = 'coupon' AND is_active AND removed_at IS NULL),
-  'shopper', (SELECT jsonb_build_object('id', id, 'phone', encode(phone_sealed, 'base64'),
+  'shopper', (SELECT json_build_object('id', id, 'phone', encode(phone_sealed, 'base64'),
        'lookup', encode(phone_lookup, 'base64'), 'name', name, 'last_area', last_area,
        'last_landmark', last_landmark) FROM shopper),
-  'place', (SELECT jsonb_build_object('area', a.area, 'fee_cents', a.fee_cents,
+  'place', (SELECT json_build_object('area', a.area, 'fee_cents', a.fee_cents,
        'minimum_order_cents', a.minimum_order_cents, 'free_from_cents', a.free_from_cents,
        'minutes', a.minutes) FROM app.delivery_areas a
     WHERE a.store_id = app.store_id() AND a.area = f.area AND a.is_active),
-  'fee_rules', (SELECT jsonb_agg(jsonb_build_object('id', r.id, 'kind', r.kind, 'area', r.area,
+  'fee_rules', (SELECT json_agg(json_build_object('id', r.id, 'kind', r.kind, 'area', r.area,
        'terms', r.terms) ORDER BY r.position, r.id) FROM app.fee_rules r
     WHERE r.store_id = app.store_id() AND r.is_active)
 """
-_PICTURE = """(SELECT jsonb_build_object('key', i.media_key, 'width', i.width, 'height', i.height,
+_PICTURE = """(SELECT json_build_object('key', i.media_key, 'width', i.width, 'height', i.height,
        'tint', i.tint, 'alt', i.alt, 'sizes', i.sizes, 'option_value', i.option_value,
        'files', i.files, 'is_filled', i.is_filled,
-       'focal', jsonb_build_array(i.focal_x, i.focal_y))
+       'focal', json_build_array(i.focal_x, i.focal_y))
      FROM app.product_images i
     WHERE i.store_id = v.store_id AND i.product_id = v.product_id
       AND i.status = 'ready' AND i.removed_at IS NULL
     ORDER BY (i.option_value IS NOT DISTINCT FROM v.option_values[1]
               AND i.option_value IS NOT NULL) DESC, i.position, i.id LIMIT 1)"""
 _QUOTES = """,
-  'quotes', (SELECT jsonb_agg(to_jsonb(q) ORDER BY q.created_at DESC) FROM (
+  'quotes', (SELECT json_agg(to_json(q) ORDER BY q.created_at DESC) FROM (
        SELECT id, area, subtotal_cents, fee_cents, reason, promised_at, created_at
          FROM app.delivery_quotes
         WHERE store_id = app.store_id() AND cart_id = :cart_id AND area = f.area
           AND expires_at > now() ORDER BY created_at DESC LIMIT 20) q)
 """
 _PAGE = f""",
-  'areas', (SELECT jsonb_agg(a.area) FROM app.delivery_areas a
+  'areas', (SELECT json_agg(a.area) FROM app.delivery_areas a
              WHERE a.store_id = app.store_id() AND a.is_active),
   'trust', {TRUST_JSON},
   'is_live', EXISTS (SELECT 1 FROM app.payment_settings

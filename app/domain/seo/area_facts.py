@@ -77,11 +77,11 @@ class AreaFacts:
 
 _SERVED = f"""
   'host', {HOST},
-  'areas', (SELECT jsonb_agg(jsonb_build_object('area', area, 'fee_cents', fee_cents,
+  'areas', (SELECT json_agg(json_build_object('area', area, 'fee_cents', fee_cents,
                      'minimum_order_cents', minimum_order_cents,
                      'free_from_cents', free_from_cents, 'minutes', minutes))
               FROM app.delivery_areas WHERE store_id = app.store_id() AND is_active),
-  'rules', (SELECT jsonb_agg(jsonb_build_object('id', id, 'position', position, 'kind', kind,
+  'rules', (SELECT json_agg(json_build_object('id', id, 'position', position, 'kind', kind,
                      'area', area, 'terms', terms) ORDER BY position, id)
               FROM app.fee_rules WHERE store_id = app.store_id() AND is_active)
 """  # noqa: S608 - put together from our own text
@@ -98,7 +98,7 @@ _TRUTH = f"""
            ORDER BY delivered_at DESC LIMIT {MOST_DELIVERED + 1}) newest
 """  # noqa: S608 - put together from our own numbers
 
-_SERVED_ALONE = text(f"SELECT jsonb_build_object({_SERVED})")
+_SERVED_ALONE = text(f"SELECT json_build_object({_SERVED})")
 
 _FACTS = text(
     f"""
@@ -137,20 +137,20 @@ WITH stocked AS MATERIALIZED (
   SELECT s.*, row_number() OVER (ORDER BY coalesce(b.n, 0) DESC, md5(:area || '/' || s.slug)) AS place
     FROM shelf s LEFT JOIN bought b ON b.product_id = s.id
    ORDER BY place LIMIT :picks)
-SELECT jsonb_build_object({_SERVED},
+SELECT json_build_object({_SERVED},
   'category', (SELECT name FROM app.categories
                 WHERE store_id = app.store_id() AND slug = :category),
   'in_stock', (SELECT count(*) FROM shelf),
   'lowest_cents', (SELECT min(price) FROM shelf),
-  'picks', (SELECT jsonb_agg({CARD_JSON} ORDER BY s.place) FROM picked s
+  'picks', (SELECT json_agg({CARD_JSON} ORDER BY s.place) FROM picked s
               JOIN app.product_cards c ON c.store_id = app.store_id() AND c.product_id = s.id),
-  'categories', (SELECT jsonb_agg(jsonb_build_object('slug', k.slug, 'name', k.name,
+  'categories', (SELECT json_agg(json_build_object('slug', k.slug, 'name', k.name,
                            'products', k.products) ORDER BY k.position, k.name)
                    FROM (SELECT c.slug, c.name, c.position, count(*) AS products FROM stocked s
                            JOIN app.categories c ON c.store_id = app.store_id()
                                                 AND c.id = s.category_id
                           GROUP BY c.slug, c.name, c.position) k),
-  'truth', (SELECT jsonb_build_array(deliveries, minutes) FROM ({_TRUTH}) t))
+  'truth', (SELECT json_build_array(deliveries, minutes) FROM ({_TRUTH}) t))
 """  # noqa: S608 - put together from this module's own text
 )
 

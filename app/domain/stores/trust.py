@@ -15,8 +15,8 @@ MOST_DELIVERED = 1_000
 
 # Delivered orders are counted by an index of their own.
 TRUST_JSON = f"""
-jsonb_build_object(
-  'pay_to', (SELECT jsonb_build_array(kind, CASE WHEN kind = 'till' THEN coalesce(till, shortcode)
+json_build_object(
+  'pay_to', (SELECT json_build_array(kind, CASE WHEN kind = 'till' THEN coalesce(till, shortcode)
                                                  ELSE shortcode END)
                FROM app.payment_settings WHERE store_id = app.store_id()
               ORDER BY mode = 'live' DESC, created_at DESC LIMIT 1),

@@ -75,7 +75,7 @@ def _say_whose(response: Response) -> Response:
     """Pages of one shopper say whether it is still the same one, so that another finds none of them."""
     if g.get("store") is not None and request.path.startswith(PERSONAL):
         token = request.cookies.get(SHOPPER_COOKIE, "")
-        response.headers["X-Whose"] = installed.whose(token, store_id=g.store.id)
+        response.headers["X-Whose"] = installed.whose(token, store_id=g.store_id)
     return response
 
 
