@@ -47,7 +47,8 @@
       for (const { transferSize, initiatorType } of list.getEntries()) {
         bytes += transferSize && transferSize + (initiatorType === "script" ? 80 : 400);
       }
-      weight.textContent = (bytes / 1000).toFixed(bytes < 1e5 ? 1 : 0);
+      const sum = (bytes / 1000).toFixed(bytes < 1e5 ? 1 : 0);
+      weight.textContent = weight.textContent.replace(/[\d.]+/, sum);
     }).observe({ type: "resource", buffered: true });
   }
 

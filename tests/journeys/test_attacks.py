@@ -987,7 +987,7 @@ def tells(answer: TestResponse, aim: Aim, *, besides: str = "") -> bool:
 def same_words(answer: TestResponse, token: str) -> str:
     """A page without its request's number, the address that was asked for, and what both make it weigh."""
     text = answer.text.replace(answer.headers["X-Request-ID"], "").replace(token, "")
-    return re.sub(r'(?<=<span id="weight">)[0-9.]+', "", text)
+    return re.sub(r'(?<=<p id="weight">This page: )[0-9.]+', "", text)
 
 
 def query(**values: str) -> str:

@@ -102,6 +102,6 @@ def test_a_wait_for_the_weight_is_never_shown(
     app: Flask, client: Shopper, session: Session, store: Store
 ) -> None:
     for path in ("/", "/cart", "/search", "/me", "/deliver-to", "/areas"):
-        words = re.search(r'id="weight">([^<]*)<', client.get(path).text)
+        words = re.search(r'id="weight">This page: ([^<]*) KB<', client.get(path).text)
         assert words, path
         assert 10 < float(words.group(1)) < 40, path
