@@ -48,6 +48,7 @@ class Topic(StrEnum):
     FETCH_IMPORT_PICTURES = "fetch_import_pictures"
     MAKE_EXPORT = "make_export"
     MAKE_PICTURE = "make_picture"
+    MAKE_AVIF = "make_avif"
     PURGE_PAGES = "purge_pages"
     REPRICE_CARDS = "reprice_cards"
 
@@ -70,6 +71,7 @@ QUEUE_OF: dict[Topic, Queue] = {
     Topic.FETCH_IMPORT_PICTURES: Queue.BULK,
     Topic.MAKE_EXPORT: Queue.BULK,
     Topic.MAKE_PICTURE: Queue.BULK,
+    Topic.MAKE_AVIF: Queue.BULK,
     Topic.PURGE_PAGES: Queue.BULK,
     Topic.REPRICE_CARDS: Queue.BULK,
 }
@@ -100,19 +102,22 @@ class OutboxRow(StoreOwned, Base):
     done_at: Mapped[datetime | None]
 
 
+Id = str | int | list[str]
+
+
 @dataclass(frozen=True)
 class Work:
     """One piece of later work, with the words of ``ask_for``."""
 
     topic: Topic
     key: str
-    ids: Mapping[str, str | int]
+    ids: Mapping[str, Id]
     after_seconds: float = 0
     id: UUID = field(default_factory=new_id)
 
 
 def ask_for(
-    session: Session, topic: Topic, *, key: str, after_seconds: float = 0, **ids: str | int
+    session: Session, topic: Topic, *, key: str, after_seconds: float = 0, **ids: Id
 ) -> UUID:
     """Ask for later work in this transaction: it happens if, and only if, we commit.
 
@@ -127,6 +132,8 @@ def ask_for(
 
 def ask_for_all(session: Session, *wanted: Work) -> None:
     """The same for several pieces of work, in one statement."""
+    if not wanted:
+        return
     rows = [
         {
             "id": str(work.id),

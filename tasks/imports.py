@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from time import sleep
 from uuid import UUID
 
@@ -18,10 +17,9 @@ from app.i18n import DEFAULT_LOCALE, using_locale
 from app.i18n import gettext as _
 from app.jobs import Topic
 from app.providers.web_files import NotAllowed, NotGiven, WebFiles
+from tasks.politeness import be_polite
 from tasks.runner import handles
 
-# Shoppers' pages and payments come first on the machine; a job's process ends with the job.
-POLITENESS = 10
 # After each chunk, for the database's sake: its processes know nothing of our politeness.
 REST_SECONDS = 0.1
 
@@ -29,7 +27,7 @@ REST_SECONDS = 0.1
 @handles(Topic.GO_ON_WITH_IMPORT, external=True)
 def go_on_with_import(session: Session, import_id: str, language: str = DEFAULT_LOCALE) -> None:
     """Bring the next products of a file in; what is noted of it is in this language."""
-    os.nice(POLITENESS)
+    be_polite()
     with using_locale(language):
         go_on(session, UUID(import_id), rest=lambda: sleep(REST_SECONDS))
 
@@ -37,14 +35,14 @@ def go_on_with_import(session: Session, import_id: str, language: str = DEFAULT_
 @handles(Topic.TAKE_IMPORT_BACK, external=True)
 def take_import_back(session: Session, import_id: str) -> None:
     """Take the next products of an import back."""
-    os.nice(POLITENESS)
+    be_polite()
     go_on_taking_back(session, UUID(import_id))
 
 
 @handles(Topic.FETCH_IMPORT_PICTURES, external=True)
 def fetch_import_pictures(session: Session, import_id: str, language: str = DEFAULT_LOCALE) -> None:
     """Bring the next pictures that a file named."""
-    os.nice(POLITENESS)
+    be_polite()
     settings = current_app.config["SETTINGS"]
     files = WebFiles(
         most_bytes=PICTURE_BYTES,
@@ -76,5 +74,5 @@ def fetch_import_pictures(session: Session, import_id: str, language: str = DEFA
 @handles(Topic.MAKE_EXPORT, external=True)
 def make_export(session: Session, export_id: str) -> None:
     """Write a store's whole export."""
-    os.nice(POLITENESS)
+    be_polite()
     write_export(session, UUID(export_id))

@@ -1,22 +1,16 @@
 """What happens to a product's photos: added, made by a job, framed, put in order, removed.
 
-A photo is stored as it came, its row waits, and a job makes the files that are shown. What
-came is kept only until then: it may say where it was taken.
+A photo is stored as it came, its row waits, and a job makes the files that it is shown with. The
+smaller AVIF files follow (``avif.py``), and then what came is forgotten: it may say where it was taken.
 """
 
 from __future__ import annotations
 
-import io
-import json
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from PIL import Image
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -26,31 +20,49 @@ from app.domain.catalog.actions import touch_content
 from app.domain.catalog.models import Product, ProductImage
 from app.domain.changes.actions import ChangedSince, puts_back, remember
 from app.domain.changes.models import Change
-from app.domain.errors import FieldProblem, NotFound
-from app.domain.media import making
-from app.domain.media.making import FORMATS, WIDTHS, Unfit
+from app.domain.errors import DomainError, FieldProblem, NotFound
+from app.domain.media.apart import made_apart
+from app.domain.media.hanging import (
+    FIRST,
+    MAX_ALT,
+    MAX_PHOTOS,
+    NewPhoto,
+    avif_work,
+    facts_of,
+    forget_photo,
+    hang_photos,
+    raw_name,
+)
+from app.domain.media.making import WIDTHS, Unfit, look_at
 from app.domain.media.pictures import (
     MAX_BYTES,
     MAX_PIXELS,
     MAX_SIDE,
     PictureRefused,
     StoredPicture,
-    file_name,
-    keep_files,
     open_picture,
     read_picture,
     store_picture,
 )
 from app.domain.media.queries import get_photo, option_values, photos_of
 from app.domain.media.refusals import LOST
-from app.domain.media.storage import fetch, forget, keep, older_than, open_bucket, place_for
-from app.domain.media.tints import tint_of
+from app.domain.media.storage import (
+    Bucket,
+    fetch,
+    forget,
+    keep,
+    older_than,
+    open_bucket,
+    place_for,
+)
 from app.i18n import gettext_lazy as _
 from app.ids import new_token
-from app.jobs import Topic, ask_for
+from app.jobs import ask_for_all
 
 __all__ = [
+    "MAX_ALT",
     "MAX_BYTES",
+    "MAX_PHOTOS",
     "MAX_PIXELS",
     "MAX_SIDE",
     "WIDTHS",
@@ -69,9 +81,6 @@ __all__ = [
     "sweep_photos",
 ]
 
-MAX_PHOTOS = 24
-MAX_ALT = 160
-WALL_SECONDS = 30  # by the clock, for a machine that is busy; the program's own limit is CPU time
 RAW_KEPT = timedelta(days=1)
 REMOVED_KEPT = timedelta(days=30)
 
@@ -91,46 +100,23 @@ def add_photo(
     so that the others of the same upload go on. Raises NotFound for a product this store
     does not have, and FieldProblem when the product has its fill of photos.
     """
-    product = session.scalar(
-        select(Product)
-        .where(Product.store_id == bound_store(), Product.id == product_id)
-        .with_for_update()
-    )
-    if product is None:
-        raise NotFound
-    theirs = photos_of(session, product_id)
-    if len(theirs) >= MAX_PHOTOS:
-        raise FieldProblem("photos", _("A product has at most %(n)s photos.", n=MAX_PHOTOS))
     refusal = ""
     try:
-        making.look_at(data)
+        look_at(data)
     except Unfit as unfit:
         refusal = unfit.reason
-    photo = ProductImage(
+    new = NewPhoto(
         product_id=product_id,
-        option_value=option_value,
-        position=max((p.position for p in theirs), default=-1) + 1,
-        alt=product.name,
         media_key=new_token(),
-        width=0,
-        height=0,
-        status="refused" if refusal else "waiting",
+        filename=filename,
+        option_value=option_value,
         refusal=refusal,
-        filename=_plain_name(filename),
     )
-    session.add(photo)
-    session.flush()
+    [photo] = hang_photos(session, [new], actor=actor)
+    if isinstance(photo, DomainError):
+        raise photo
     if not refusal:
-        keep(open_bucket(place_for(None)), _raw_name(photo), data)
-        ask_for(session, Topic.MAKE_PICTURE, key=f"picture:{photo.id}", photo_id=str(photo.id))
-    remember(
-        session,
-        "photo",
-        subject=str(product_id),
-        actor=actor,
-        before={"photo_id": str(photo.id), "is_removed": True},
-        after={"photo_id": str(photo.id), "is_removed": False},
-    )
+        keep(open_bucket(place_for(None)), raw_name(photo.media_key), data)
     return photo
 
 
@@ -150,7 +136,7 @@ def start_making(session: Session, photo_id: UUID) -> ProductImage | None:
 
 
 def make_photo(session: Session, photo_id: UUID) -> None:
-    """Make every file of a photo that was taken into work, or refuse it with a reason.
+    """Make the first files of a photo that was taken into work, or refuse it with a reason.
 
     Talks to the store of pictures and runs for up to half a minute, so it commits before:
     call it outside of any transaction of value. Running it twice makes the same files twice.
@@ -159,36 +145,26 @@ def make_photo(session: Session, photo_id: UUID) -> None:
     if photo is None:
         session.rollback()
         return
-    raw, key = _raw_name(photo), photo.media_key
+    key = photo.media_key
     session.commit()
     bucket = open_bucket(place_for(None))
-    data = fetch(bucket, raw)
+    data = fetch(bucket, raw_name(key))
+    facts: dict[str, Any] = {}
     try:
         if data is None:
             raise Unfit(LOST)
-        width, height, made = made_apart(data)
-        files = keep_files(key, made)
+        facts = facts_of(key, made_apart(data, FIRST))
     except Unfit as unfit:
         finished = _finish(session, photo_id, status="refused", refusal=unfit.reason)
     else:
-        smallest = next(body for name, step, body in made if (name, step) == ("webp", WIDTHS[0]))
-        with Image.open(io.BytesIO(smallest)) as small:
-            tint, is_filled = tint_of(small), not small.has_transparency_data
-        finished = _finish(
-            session,
-            photo_id,
-            status="ready",
-            width=width,
-            height=height,
-            tint=tint,
-            is_filled=is_filled,
-            files=files,
-            sizes=files["webp"],
-        )
+        finished = _finish(session, photo_id, status="ready", **facts)
     if finished:
         touch_content(session)
+        if facts:
+            ask_for_all(session, avif_work([photo_id]))
     session.commit()
-    forget(bucket, [raw])
+    if finished and not facts:
+        forget(bucket, [raw_name(key)])
 
 
 def _finish(session: Session, photo_id: UUID, **values: Any) -> bool:
@@ -206,40 +182,6 @@ def _finish(session: Session, photo_id: UUID, **values: Any) -> bool:
     ).one_or_none()
     session.expire_all()
     return done is not None
-
-
-def made_apart(data: bytes) -> tuple[int, int, list[tuple[str, int, bytes]]]:
-    """Width, height and files of a photo, made by a process of its own with limits.
-
-    The process may use 512 MiB and ten seconds of a core; one that dies of them, or of
-    anything else, took only itself. Raises Unfit.
-    """
-    program = [sys.executable, "-I", str(Path(making.__file__))]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own file, and the photo comes by its input
-            program,
-            input=data,
-            capture_output=True,
-            timeout=WALL_SECONDS,
-            check=False,
-            env={"MALLOC_ARENA_MAX": "1", "LC_ALL": "C.UTF-8"},
-        )
-    except subprocess.TimeoutExpired as late:
-        raise Unfit(making.TOO_HEAVY) from late
-    if done.returncode != 0:
-        raise Unfit(making.TOO_HEAVY)
-    line, _newline, bodies = done.stdout.partition(b"\n")
-    head = json.loads(line)
-    if "refusal" in head:
-        raise Unfit(str(head["refusal"]))
-    return int(head["width"]), int(head["height"]), list(_cut(head["files"], bodies))
-
-
-def _cut(files: Sequence[Sequence[Any]], bodies: bytes) -> Iterator[tuple[str, int, bytes]]:
-    at = 0
-    for name, width, length in files:
-        yield str(name), int(width), bodies[at : at + int(length)]
-        at += int(length)
 
 
 # -- order, frame, words --------------------------------------------------------------------
@@ -432,18 +374,24 @@ def sweep_photos(session: Session) -> int:
         )
     ).all()
     for photo in gone:
-        forget(bucket, [file_name(photo.media_key, w, name) for w in WIDTHS for name in FORMATS])
+        forget_photo(bucket, photo.media_key)
         session.delete(photo)
-    forget(bucket, list(older_than(bucket, f"raw/{bound_store()}", utcnow() - RAW_KEPT)))
+    _sweep_raw(session, bucket)
     return len(gone)
 
 
-def _raw_name(photo: ProductImage) -> str:
-    """Where a photo lies as it came. No address leads there: /media/ knows only finished files."""
-    return f"raw/{bound_store()}/{photo.media_key}"
-
-
-def _plain_name(filename: str) -> str:
-    """The file's own name, to recognise it by: no folders, nothing unprintable, 80 characters."""
-    name = filename.replace("\\", "/").rpartition("/")[2]
-    return "".join(c for c in name if c.isprintable())[:80].strip()
+def _sweep_raw(session: Session, bucket: Bucket) -> None:
+    """Forget what came long ago, and files that no photo is of: whoever made them was killed then."""
+    old = list(older_than(bucket, raw_name(""), utcnow() - RAW_KEPT))
+    keys = [path.rpartition("/")[2] for path in old]
+    standing = set(
+        session.scalars(
+            select(ProductImage.media_key).where(
+                ProductImage.store_id == bound_store(), ProductImage.media_key.in_(keys)
+            )
+        )
+    )
+    for key in keys:
+        if key not in standing:
+            forget_photo(bucket, key)
+    forget(bucket, old)

@@ -1,16 +1,19 @@
 """The pictures a file names: fetched, unpacked or copied after the goods are in.
 
-A picture may be an address, a file in the same ZIP, or one of our own pictures by its key. Each
-is its own small piece of work: a bad or slow one costs itself only, and stopping in the middle
-loses nothing.
+A picture may be an address, a file in the same ZIP, or one of our own pictures by its key. A bad or
+slow one costs itself only. A few dozen are fetched and made at a time, and hung together: shoppers
+see them at once, their pages change once, and stopping in the middle loses nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from threading import Lock
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -33,8 +36,16 @@ from app.domain.catalog.importing.records import (
 )
 from app.domain.catalog.models import Product, ProductImage
 from app.domain.errors import DomainError
-from app.domain.media.actions import add_photo
-from app.domain.media.making import FORMATS, WIDTHS
+from app.domain.media.apart import PhotoPrograms
+from app.domain.media.hanging import (
+    FIRST,
+    NewPhoto,
+    facts_of,
+    forget_photo,
+    hang_photos,
+    raw_name,
+)
+from app.domain.media.making import FORMATS, WIDTHS, Unfit, look_at
 from app.domain.media.pictures import file_name
 from app.domain.media.storage import fetch as fetch_file
 from app.domain.media.storage import keep, open_bucket, place_for
@@ -43,8 +54,12 @@ from app.i18n import gettext as _
 from app.ids import new_id, new_token
 from app.jobs import Topic, ask_for
 
-LINK_SECONDS: Final = 20.0
+# Short, because a person's own photo waits behind it.
+LINK_SECONDS: Final = 10.0
+# What was fetched late is left to a job of its own: one that is being made may take half a minute.
+MAKING_SECONDS: Final = 10.0
 AT_A_TIME: Final = 8
+TOGETHER: Final = 24
 # After so many pictures in a row that a host did not give, the rest of its are not asked for.
 PATIENCE: Final = 5
 _OWN: Final = re.compile(r"^pictures/([0-9a-f]{32})\.[a-z]{3,4}$")
@@ -85,24 +100,27 @@ def bring_pictures(
 ) -> bool:
     """Bring the next pictures for about ``seconds``; True while some are left.
 
-    Commits after each picture: they come from outside and may take long. What is left is asked
+    Commits after every two dozen: they come from outside and may take long. What is left is asked
     for as a job of its own. Safe to call twice, also at once.
     """
     kept = get_import(session, import_id)
     actor = kept.actor
     end = monotonic() + seconds
-    failures: dict[str, int] = {}
-    with _sources(session, kept) as sources, ThreadPoolExecutor(AT_A_TIME) as threads:
+    with (
+        _sources(session, kept) as sources,
+        PhotoPrograms() as programs,
+        ThreadPoolExecutor(AT_A_TIME) as threads,
+    ):
+        bringer = _Bringer(sources, fetch, programs, end)
         session.commit()
         while waiting := _waiting(session, import_id):
             session.commit()
-            known = [(p.id, p.source) for p in waiting]
-            bodies = list(threads.map(lambda one: _get(one[1], sources, fetch, failures), known))
-            for (picture_id, source), body in zip(known, bodies, strict=True):
-                host = urlsplit(source).hostname or ""
-                failures[host] = failures.get(host, 0) + 1 if isinstance(body, str) else 0
-                _keep(session, picture_id, body, actor)
-                session.commit()
+            # A thread speaks the language, and knows the store, of a context that it is given.
+            found = threads.map(
+                lambda picture: picture.context.run(bringer.bring, picture), waiting
+            )
+            _hang(session, dict(zip((p.id for p in waiting), found, strict=True)), actor)
+            session.commit()
             if monotonic() > end:
                 ask_for(
                     session,
@@ -121,15 +139,32 @@ def _of(import_id: UUID) -> tuple[Any, ...]:
     return (ImportPicture.store_id == bound_store(), ImportPicture.import_id == import_id)
 
 
-def _waiting(session: Session, import_id: UUID) -> list[ImportPicture]:
-    return list(
-        session.scalars(
-            select(ImportPicture)
-            .where(*_of(import_id), ImportPicture.status == "waiting")
-            .order_by(ImportPicture.id)
-            .limit(AT_A_TIME)
+@dataclass(frozen=True, kw_only=True)
+class _Waiting:
+    """A picture still to be brought, as a thread may know it."""
+
+    id: UUID
+    product_id: UUID
+    source: str
+    option_value: str | None
+    alt: str
+    context: Context
+
+
+def _waiting(session: Session, import_id: UUID) -> list[_Waiting]:
+    rows = session.execute(
+        select(
+            ImportPicture.id,
+            ImportPicture.product_id,
+            ImportPicture.source,
+            ImportPicture.option_value,
+            ImportPicture.alt,
         )
+        .where(*_of(import_id), ImportPicture.status == "waiting")
+        .order_by(ImportPicture.id)
+        .limit(TOGETHER)
     )
+    return [_Waiting(**row._mapping, context=copy_context()) for row in rows]
 
 
 # -- where a picture is ---------------------------------------------------------------------
@@ -173,25 +208,75 @@ def _sources(session: Session, kept: CatalogueImport) -> Iterator[_Sources]:
         yield _Sources(b"", None)
 
 
-def _get(
-    source: str, sources: _Sources, fetch: Fetch, failures: dict[str, int]
-) -> bytes | Copy | str:
-    """The picture's bytes, the facts of one of ours to copy, or a sentence why it does not come."""
-    if match := _OWN.match(source):
-        facts = sources.own.get(match[1])
-        if facts and (copied := _copied(match[1], facts)):
-            return copied
-    if not re.match(r"https?://", source, re.I):
-        return sources.find(source) or _(
-            "There is no file “%(name)s” beside the sheet.", name=source[:80]
+Brought = NewPhoto | Copy | str | None
+"""A picture in our store, the facts of a copy, a sentence why there is none; None: not tried yet."""
+
+
+class _Bringer:
+    """Gets pictures, several at once, and makes their first files. Its threads touch no database."""
+
+    def __init__(
+        self, sources: _Sources, fetch: Fetch, programs: PhotoPrograms, end: float
+    ) -> None:
+        self.sources = sources
+        self.fetch = fetch
+        self.programs = programs
+        self.end = end
+        self.bucket = open_bucket(place_for(None))
+        self._failures: dict[str, int] = {}
+        self._lock = Lock()
+
+    def bring(self, picture: _Waiting) -> Brought:
+        """What becomes of one picture; None when the time was over before it was begun."""
+        if monotonic() > self.end:
+            return None
+        body = self._get(picture.source)
+        return self._made(picture, body) if isinstance(body, bytes) else body
+
+    def _get(self, source: str) -> bytes | Copy | str:
+        if match := _OWN.match(source):
+            facts = self.sources.own.get(match[1])
+            if facts and (copied := _copied(match[1], facts)):
+                return copied
+        if not re.match(r"https?://", source, re.I):
+            return self.sources.find(source) or _(
+                "There is no file “%(name)s” beside the sheet.", name=source[:80]
+            )
+        host = urlsplit(source).hostname or ""
+        if self._failures.get(host, 0) >= PATIENCE:
+            return _(
+                "%(host)s did not answer for the pictures before, so it was not asked.", host=host
+            )
+        try:
+            body = self.fetch(source)
+        except PictureNotFetched as error:
+            with self._lock:
+                self._failures[host] = self._failures.get(host, 0) + 1
+            return str(error)
+        self._failures[host] = 0
+        return body
+
+    def _made(self, picture: _Waiting, data: bytes) -> NewPhoto | str:
+        key = new_token()
+        facts: dict[str, Any] = {}
+        try:
+            look_at(data)
+            with self.programs.borrowed(until=self.end + MAKING_SECONDS) as program:
+                made = program.make(data, FIRST) if program else None
+        except Unfit:
+            return _("That file is not a picture we can show.")
+        # First, because the sweep finds by it what a job left that was killed.
+        keep(self.bucket, raw_name(key), data)
+        if made is not None:
+            facts = facts_of(key, made)
+        return NewPhoto(
+            product_id=picture.product_id,
+            media_key=key,
+            filename=picture.source.rpartition("/")[2][:120],
+            option_value=picture.option_value,
+            alt=picture.alt,
+            facts=facts,
         )
-    host = urlsplit(source).hostname or ""
-    if failures.get(host, 0) >= PATIENCE:
-        return _("%(host)s did not answer for the pictures before, so it was not asked.", host=host)
-    try:
-        return fetch(source)
-    except PictureNotFetched as error:
-        return str(error)
 
 
 def _copied(key: str, facts: dict[str, Any]) -> Copy | None:
@@ -220,60 +305,73 @@ def _copied(key: str, facts: dict[str, Any]) -> Copy | None:
 # -- what becomes of it ---------------------------------------------------------------------
 
 
-def _keep(session: Session, picture_id: UUID, body: bytes | Copy | str, actor: str) -> None:
-    picture = session.scalar(
+def _hang(session: Session, brought: dict[UUID, Brought], actor: str) -> None:
+    """Hang what was brought, and say of the rest why not; pages change once."""
+    pictures = session.scalars(
         select(ImportPicture)
-        .where(ImportPicture.store_id == bound_store(), ImportPicture.id == picture_id)
+        .where(
+            ImportPicture.store_id == bound_store(),
+            ImportPicture.id.in_([at for at, body in brought.items() if body is not None]),
+            ImportPicture.status == "waiting",
+        )
+        .order_by(ImportPicture.id)
         .with_for_update()
         .execution_options(populate_existing=True)
+    ).all()
+    new: list[tuple[ImportPicture, NewPhoto]] = []
+    for picture in pictures:
+        match brought.pop(picture.id):
+            case str() as sentence:
+                _refuse(picture, sentence)
+            case NewPhoto() as photo:
+                new.append((picture, photo))
+            case dict() as copy:
+                _hang_copy(session, picture, copy)
+                picture.status = "done"
+    hung = hang_photos(session, [photo for _picture, photo in new], actor=actor)
+    for (picture, photo), outcome in zip(new, hung, strict=True):
+        if isinstance(outcome, DomainError):
+            _refuse(picture, str(outcome))
+            brought[picture.id] = photo
+        else:
+            picture.status = "done"
+    if any(picture.status == "done" for picture in pictures):
+        touch_content(session)
+    _forget(brought.values())
+
+
+def _refuse(picture: ImportPicture, sentence: str) -> None:
+    picture.status, picture.sentence = "refused", sentence[:300]
+
+
+def _hang_copy(session: Session, picture: ImportPicture, copy: Copy) -> None:
+    product = session.get_one(Product, (bound_store(), picture.product_id))
+    last = session.scalar(
+        select(func.max(ProductImage.position)).where(
+            ProductImage.store_id == bound_store(), ProductImage.product_id == product.id
+        )
     )
-    if picture is None or picture.status != "waiting":
-        return
-    if isinstance(body, str):
-        picture.status, picture.sentence = "refused", body[:300]
-        return
-    try:
-        photo = _hang(session, picture, body, actor)
-    except DomainError as no:
-        picture.status, picture.sentence = "refused", str(no)[:300]
-        return
-    if photo.status == "refused":
-        picture.status, picture.sentence = "refused", _("That file is not a picture we can show.")
-        return
-    picture.status = "done"
-    touch_content(session)
-
-
-def _hang(session: Session, picture: ImportPicture, body: bytes | Copy, actor: str) -> ProductImage:
-    if isinstance(body, bytes):
-        photo = add_photo(
-            session,
-            picture.product_id,
-            body,
-            filename=picture.source.rpartition("/")[2][:120],
-            actor=actor,
-            option_value=picture.option_value,
-        )
-    else:
-        product = session.get_one(Product, (bound_store(), picture.product_id))
-        last = session.scalar(
-            select(func.max(ProductImage.position)).where(
-                ProductImage.store_id == bound_store(), ProductImage.product_id == product.id
-            )
-        )
-        photo = ProductImage(
-            id=new_id(),
-            product_id=product.id,
-            option_value=picture.option_value,
-            position=0 if last is None else last + 1,
-            alt=product.name,
-            **body,
-        )
-        session.add(photo)
+    photo = ProductImage(
+        id=new_id(),
+        product_id=product.id,
+        option_value=picture.option_value,
+        position=0 if last is None else last + 1,
+        alt=product.name,
+        **copy,
+    )
+    session.add(photo)
     if picture.alt:
         photo.alt = picture.alt
     session.flush()
-    return photo
+
+
+def _forget(brought: Iterable[Brought]) -> None:
+    """Remove the files of what does not hang: its product is full, or somebody else brought it."""
+    bucket = open_bucket(place_for(None))
+    for body in brought:
+        match body:
+            case NewPhoto(media_key=key) | {"media_key": str(key)}:
+                forget_photo(bucket, key)
 
 
 def forget_waiting(session: Session, import_id: UUID, sentence: str) -> None:
