@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from app.domain.media import making
-from app.domain.media.actions import made_apart
+from app.domain.media.apart import made_apart
 from app.domain.media.making import FORMATS, Unfit, files_of, original_size, read, widths_of
 from tests.photo_files import MAKER, ORIENTATION, PLACE, phone_photo, plain_photo
 
