@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import signal
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from PIL import Image
 
-from app.domain.media import making
-from app.domain.media.apart import made_apart
+from app.domain.media import apart, making
+from app.domain.media.apart import PhotoProgram, PhotoPrograms, made_apart
 from app.domain.media.making import FORMATS, Unfit, files_of, original_size, read, widths_of
 from tests.photo_files import MAKER, ORIENTATION, PLACE, phone_photo, plain_photo
+from tests.world import wait_for
 
 BUDGET = 30_000  # bytes of any file a phone of 360 points is sent
 
@@ -135,17 +141,143 @@ def test_hostile_and_broken_files_are_refused(data: bytes, reason: str) -> None:
         made_apart(data)
 
 
-def test_the_program_may_use_only_so_much_memory(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    # The same program with a limit that a picture of 24 megapixels passes.
+Altered = Callable[[str, str], None]
+
+
+@pytest.fixture
+def altered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Altered:
+    """The same program with one place of its text written otherwise."""
     program = tmp_path / "making.py"
-    text = Path(making.__file__).read_text()
-    program.write_text(text.replace("512 * 1024 * 1024", "96 * 1024 * 1024"))
+    program.write_text(Path(making.__file__).read_text())
     monkeypatch.setattr(making, "__file__", str(program))
 
-    with pytest.raises(Unfit, match="too_heavy"):
-        made_apart(saved(Image.new("RGBA", (4_900, 4_890), "teal"), compress_level=1))
+    def alter(old: str, new: str) -> None:
+        text = program.read_text()
+        assert text.count(old) == 1
+        program.write_text(text.replace(old, new))
+
+    return alter
+
+
+BEGIN = "    try:\n        picture = read(data, widest=WIDTHS[-1])"
+
+
+def number_of(program: PhotoProgram) -> int:
+    assert program._process is not None
+    return program._process.pid
+
+
+@pytest.mark.row("W8")
+def test_one_program_makes_many_photos_and_a_bomb_among_them_takes_only_itself(
+    altered: Altered,
+) -> None:
+    altered("512 * 1024 * 1024", "96 * 1024 * 1024")
+    with PhotoProgram() as program:
+        first = program.make(plain_photo(), ["webp"])
+        number = number_of(program)
+        for data, reason in (
+            (saved(Image.new("RGBA", (4_900, 4_890), "teal"), compress_level=1), "too_heavy"),
+            (bomb(15_000, 15_000), "too_many_pixels"),
+            (plain_photo()[:900], "broken"),
+        ):
+            with pytest.raises(Unfit, match=reason):
+                program.make(data, ["webp"])
+        again = program.make(plain_photo(), ["webp"])
+
+        assert number_of(program) == number
+    assert again == first
+
+
+def test_a_photo_may_use_only_so_much_of_a_core(altered: Altered) -> None:
+    altered("SECONDS = 10\n", "SECONDS = 1\n")
+    altered(BEGIN, '    while data.endswith(b"for ever"):\n        pass\n' + BEGIN)
+    with PhotoProgram() as program:
+        number = program.make(plain_photo(), ["jpg"]) and number_of(program)
+        with pytest.raises(Unfit, match="too_heavy"):
+            program.make(plain_photo() + b"for ever", ["jpg"])
+        program.make(plain_photo(), ["jpg"])
+
+        assert number_of(program) == number
+
+
+def test_a_photo_that_is_late_by_the_clock_ends_with_its_program_and_the_next_is_made(
+    altered: Altered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    altered(BEGIN, '    while data.endswith(b"for ever"):\n        pass\n' + BEGIN)
+    with PhotoProgram() as program:
+        program.make(plain_photo(), ["jpg"])
+        group = number_of(program)
+        with monkeypatch.context() as patch:
+            patch.setattr(apart, "WALL_SECONDS", 0.3)
+            with pytest.raises(Unfit, match="too_heavy"):
+                program.make(plain_photo() + b"for ever", ["jpg"])
+        wait_for("its child is gone too", lambda: not alive_in(group), seconds=5)
+
+        assert program.make(plain_photo(), ["jpg"]).files
+
+
+def alive_in(group: int) -> list[str]:
+    """The processes of a group that still run."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, its_group = file.read_text().rpartition(")")[2].split()[:3]
+            if int(its_group) == group and state != "Z":
+                found.append(file.parent.name)
+    return found
+
+
+def test_whoever_decodes_a_photo_reads_no_other(altered: Altered) -> None:
+    altered(
+        BEGIN,
+        "    try:\n        os.read(0, 1)\n    except OSError:\n"
+        '        return _answer({"refusal": "nothing to read"})\n' + BEGIN,
+    )
+
+    with pytest.raises(Unfit, match="nothing to read"):
+        made_apart(plain_photo())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("files = [[name, step", "files = [['../' + name, step", id="another name"),
+        pytest.param("files = [[name, step", "files = [[name, 7", id="another width"),
+        pytest.param('{"width": width', '{"wide": width', id="another form"),
+        pytest.param("json.dumps(head).encode()", 'b"no JSON"', id="no JSON"),
+    ],
+)
+def test_an_answer_that_nobody_asked_for_is_not_believed(
+    altered: Altered, old: str, new: str
+) -> None:
+    altered(old, new)
+
+    with pytest.raises(Unfit, match="broken"):
+        made_apart(plain_photo())
+
+
+def test_a_program_that_was_killed_is_started_again() -> None:
+    with PhotoProgram() as program:
+        program.make(plain_photo(), ["jpg"])
+        number = number_of(program)
+        os.kill(number, signal.SIGKILL)
+        os.waitid(os.P_PID, number, os.WEXITED | os.WNOWAIT)
+
+        assert program.make(plain_photo(), ["jpg"]).files
+
+
+def test_one_after_the_other_needs_one_program_and_more_at_once_wait() -> None:
+    with PhotoPrograms(2) as programs:
+        with programs.borrowed(until=monotonic() + 9) as first:
+            pass
+        with (
+            programs.borrowed(until=monotonic() + 9) as again,
+            programs.borrowed(until=monotonic() + 9) as second,
+            programs.borrowed(until=monotonic()) as third,
+        ):
+            assert again is first
+            assert second not in (first, None)
+            assert third is None
 
 
 def test_the_largest_photo_we_take_is_made() -> None:

@@ -14,11 +14,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
-from app.db.tenancy import bound_store
+from app.db.tenancy import bound_store, inside_store
 from app.domain.catalog.models import Product, ProductImage
 from app.domain.changes.actions import ChangedSince, latest_change, take_back
 from app.domain.errors import FieldProblem, NotFound
-from app.domain.media import actions
+from app.domain.media import actions, apart, avif
 from app.domain.media.actions import (
     MAX_PHOTOS,
     add_photo,
@@ -30,10 +30,14 @@ from app.domain.media.actions import (
     remove_photo,
     sweep_photos,
 )
+from app.domain.media.apart import made_apart
+from app.domain.media.avif import make_avif
+from app.domain.media.hanging import FIRST, facts_of, raw_name
+from app.domain.media.making import AVIF
 from app.domain.media.queries import photos_of
 from app.domain.media.refusals import refusal_words
 from app.domain.stores.models import Store
-from app.ids import new_id
+from app.ids import new_id, new_token
 from config import Settings
 from tests.builders import make_variant
 
@@ -66,6 +70,23 @@ def order_of(session: Session, product: Product) -> list[UUID]:
     return [row.id for row in photos_of(session, product.id)]
 
 
+def pages_changed(session: Session) -> int:
+    """How often the pages of this store changed so far."""
+    found = session.scalar(text("SELECT content_version FROM app.stores WHERE id = app.store_id()"))
+    session.commit()
+    return int(found or 0)
+
+
+def shown(session: Session, product: Product, count: int = 1) -> list[ProductImage]:
+    """Photos that shoppers see, and whose smaller files are still to be made."""
+    rows = added(session, product, count)
+    for row in rows:
+        make_photo(session, row.id)
+        session.refresh(row)
+    return rows
+
+
+@pytest.mark.row("W8")
 def test_a_photo_waits_is_made_and_then_shown(session: Session, settings: Settings) -> None:
     product = make_product(session)
     [row] = added(session, product)
@@ -83,9 +104,8 @@ def test_a_photo_waits_is_made_and_then_shown(session: Session, settings: Settin
 
     session.refresh(row)
     assert (row.status, row.width, row.height) == ("ready", 640, 480)
-    assert set(row.files) == {"avif", "webp", "jpg"}
+    assert set(row.files) == {"webp", "jpg"}
     assert set(row.sizes) == {"160", "320", "640"}
-    assert raw_files(settings) == []
     session.refresh(product)
     assert [image.id for image in product.images] == [row.id]
     for name, sizes in row.files.items():
@@ -94,6 +114,155 @@ def test_a_photo_waits_is_made_and_then_shown(session: Session, settings: Settin
         assert len(data) == sizes["320"]
         with Image.open(io.BytesIO(data)) as shown:
             assert shown.size == (320, 240)
+
+
+@pytest.mark.row("W8")
+def test_the_smaller_files_follow_and_then_what_came_is_forgotten(
+    session: Session, settings: Settings
+) -> None:
+    product = make_product(session)
+    [row] = shown(session, product)
+    asked = session.execute(
+        text(
+            "SELECT queue, payload, available_at - now() AS wait FROM app.outbox"
+            " WHERE topic = 'make_avif'"
+        )
+    ).one()
+    session.commit()
+    assert asked[:2] == ("bulk", {"photo_ids": [str(row.id)]})
+    assert asked.wait > timedelta(seconds=60)  # those that nobody has seen yet come first
+    assert len(raw_files(settings)) == 1
+    before = pages_changed(session)
+
+    assert make_avif(session, [row.id]) is False
+
+    session.refresh(row)
+    assert set(row.files) == {"avif", "webp", "jpg"}
+    assert set(row.files["avif"]) == set(row.sizes)
+    for width, size in row.files["avif"].items():
+        data = open_picture(row.media_key, int(width), AVIF)
+        assert data is not None
+        assert len(data) == size
+    assert raw_files(settings) == []
+    assert pages_changed(session) == before + 1
+    # A second ring finds nothing to do, and no page changes for it.
+    assert make_avif(session, [row.id]) is False
+    assert pages_changed(session) == before + 1
+
+
+@pytest.mark.row("W8")
+def test_smaller_files_of_many_photos_change_the_pages_once(session: Session) -> None:
+    mugs = shown(session, make_variant(session, sku="MUG").product, 3)
+    [jug] = shown(session, make_variant(session, sku="JUG").product)
+    before = pages_changed(session)
+
+    make_avif(session, [mugs[0].id, jug.id])  # the other two mugs go with the first
+
+    session.expire_all()
+    assert all(AVIF in row.files for row in [*mugs, jug])
+    assert pages_changed(session) == before + 1
+
+
+def test_a_job_of_smaller_files_that_died_half_way_is_done_again(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [row] = shown(session, make_product(session))
+
+    def die(*_facts: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(avif, "_write", die)
+        with pytest.raises(OSError, match="killed"):
+            make_avif(session, [row.id])
+    session.rollback()
+    session.refresh(row)
+    assert (row.status, set(row.files)) == ("ready", {"webp", "jpg"})
+    assert len(raw_files(settings)) == 1
+
+    make_avif(session, [row.id])
+
+    session.refresh(row)
+    assert AVIF in row.files
+    assert raw_files(settings) == []
+
+
+def test_smaller_files_that_cannot_be_made_leave_the_photo_as_it_is(
+    session: Session, settings: Settings
+) -> None:
+    [row] = shown(session, make_product(session))
+    before = pages_changed(session)
+    raw_files(settings)[0].write_bytes(photo()[:500])
+
+    assert make_avif(session, [row.id]) is False
+
+    session.refresh(row)
+    assert (row.status, set(row.files)) == ("ready", {"webp", "jpg"})
+    assert raw_files(settings) == []
+    assert pages_changed(session) == before
+
+
+def test_smaller_files_of_a_photo_that_went_meanwhile_go_too(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [row] = shown(session, make_product(session))
+    photo_id, key = row.id, row.media_key
+    write = avif._write
+
+    def gone_before(session: Session, made: dict[UUID, dict[str, int]]) -> set[UUID]:
+        session.execute(text("DELETE FROM app.product_images WHERE id = :id"), {"id": photo_id})
+        return write(session, made)
+
+    monkeypatch.setattr(avif, "_write", gone_before)
+    assert make_avif(session, [photo_id]) is False
+
+    assert open_picture(key, 320, AVIF) is None
+    assert raw_files(settings) == []
+    assert make_avif(session, [photo_id]) is False
+
+
+def test_a_removed_photo_gets_its_smaller_files_for_the_day_it_is_put_back(
+    session: Session, settings: Settings
+) -> None:
+    product = make_product(session)
+    [row] = shown(session, product)
+    remove_photo(session, product.id, row.id, actor="Wanjiku")
+    session.commit()
+
+    make_avif(session, [row.id])
+
+    session.refresh(row)
+    assert AVIF in row.files
+    assert row.removed_at is not None
+    assert raw_files(settings) == []
+
+
+def test_another_store_makes_no_smaller_files_of_ours(
+    session: Session, theirs: Store, settings: Settings
+) -> None:
+    [row] = shown(session, make_product(session))
+    photo_id = row.id
+    session.rollback()
+    with inside_store(theirs.id):
+        assert make_avif(session, [photo_id]) is False
+
+    session.refresh(row)
+    assert AVIF not in row.files
+    assert len(raw_files(settings)) == 1
+
+
+def test_smaller_files_that_were_not_begun_in_time_are_asked_for_again(session: Session) -> None:
+    [row] = shown(session, make_product(session))
+
+    assert make_avif(session, [row.id], seconds=-1) is True
+
+    asked = session.scalars(
+        text("SELECT payload FROM app.outbox WHERE topic = 'make_avif' ORDER BY created_at")
+    ).all()
+    session.refresh(row)
+    assert asked == [{"photo_ids": [str(row.id)]}] * 2
+    assert AVIF not in row.files
+    assert make_avif(session, [row.id]) is False
 
 
 def test_the_job_may_run_twice_and_after_a_crash(session: Session) -> None:
@@ -152,7 +321,7 @@ def test_a_file_that_takes_too_long_is_refused(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [row] = added(session, make_product(session))
-    monkeypatch.setattr(actions, "WALL_SECONDS", 0.001)
+    monkeypatch.setattr(apart, "WALL_SECONDS", 0.001)
 
     make_photo(session, row.id)
 
@@ -265,6 +434,22 @@ def test_uploads_that_nobody_made_anything_of_are_swept(
     sweep_photos(session)
 
     assert raw_files(settings) == []
+
+
+def test_what_a_killed_job_left_is_swept_and_what_is_shown_stays(
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [row] = shown(session, make_product(session))
+    left = new_token()  # made, and the job was killed before it hung it
+    actions.keep(actions.open_bucket(actions.place_for(None)), raw_name(left), photo())
+    facts_of(left, made_apart(photo(), FIRST))
+
+    monkeypatch.setattr(actions, "utcnow", lambda: utcnow() + timedelta(days=2))
+    sweep_photos(session)
+
+    assert raw_files(settings) == []
+    assert open_picture(left, 320) is None
+    assert open_picture(row.media_key, 320) is not None
 
 
 def test_an_address_leads_to_finished_files_only(

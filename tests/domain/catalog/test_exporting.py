@@ -355,8 +355,8 @@ def test_on_another_installation_the_pictures_come_from_the_zip(
         photos = new.scalars(select(ProductImage).order_by(ProductImage.position)).all()
         facts = [(p.status, p.alt, p.option_value) for p in photos]
 
-    # add_photo has them; a job makes their files.
-    assert facts == [("waiting", "In red", "Red"), ("waiting", "In blue", None)]
+    # Made anew from the file's own bytes.
+    assert facts == [("ready", "In red", "Red"), ("ready", "In blue", None)]
 
 
 @pytest.mark.row("I21")

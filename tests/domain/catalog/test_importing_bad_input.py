@@ -180,7 +180,7 @@ def test_pictures_beside_the_sheet_are_hung_and_bad_ones_cost_themselves_only(
     again = bring(session, zipped(files), "goods.zip")
     bring_pictures(session, again.id, fetch)
     assert asked[2:] == ["https://x.example/j.png"]
-    shown = session.scalars(select(ProductImage).where(ProductImage.status == "waiting")).all()
+    shown = session.scalars(select(ProductImage).where(ProductImage.status == "ready")).all()
     assert len(shown) == 1
 
 

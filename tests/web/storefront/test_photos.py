@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import io
+import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import httpx
 import pytest
@@ -19,13 +20,14 @@ from sqlalchemy.orm import Session
 
 from app.db.engine import db
 from app.domain.catalog.actions import NewVariant
-from app.domain.catalog.models import Product
+from app.domain.catalog.models import Product, ProductImage
 from app.domain.media import storage
 from app.domain.media.actions import add_photo
 from app.domain.media.storage import Place, configure_media
 from app.domain.stores.models import Store
 from app.web.storefront.media import picture
 from config import Settings
+from tasks.politeness import POLITENESS
 from tasks.runner import run
 from tests.builders import make_product
 from tests.photo_files import busy_photo, phone_photo, plain_photo
@@ -33,18 +35,29 @@ from tests.web.storefront.conftest import Shopper
 
 TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
 AT_360 = 30_000
+MAKING = ("make_picture", "make_avif")
 
 
-def run_jobs(app: Flask, store: Store) -> None:
-    """What the worker of the bulk queue does with this store's rows."""
-    with app.app_context():
-        rows = db.session.execute(
-            text("SELECT id FROM app.outbox WHERE topic = 'make_picture' AND status = 'pending'")
-        ).all()
-        db.session.rollback()
-    for (row_id,) in rows:
+@pytest.fixture(autouse=True)
+def nice(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How far the jobs step back on the machine: not this process, which runs other tests after."""
+    asked: list[int] = []
+    monkeypatch.setattr(os, "nice", lambda more: asked.append(more) or sum(asked))
+    return asked
+
+
+def run_jobs(app: Flask, store: Store, topics: Sequence[str] = MAKING) -> None:
+    """What the worker of the bulk queue does with this store's rows, whenever they are due."""
+    for topic in topics:
         with app.app_context():
-            run(str(row_id), store.id)
+            rows = db.session.execute(
+                text("SELECT id FROM app.outbox WHERE topic = :topic AND status = 'pending'"),
+                {"topic": topic},
+            ).all()
+            db.session.rollback()
+        for (row_id,) in rows:
+            with app.app_context():
+                run(str(row_id), store.id)
 
 
 def with_photos(
@@ -170,6 +183,36 @@ def test_a_bucket_that_does_not_answer_keeps_the_upload_waiting(
 
     session.expire_all()
     assert session.get_one(type(photo), (store.id, photo_id)).status == "ready"
+
+
+@pytest.mark.row("W8", "T71")
+def test_a_photo_is_shown_as_webp_at_once_and_by_its_smaller_files_when_they_are_there(
+    session: Session, app: Flask, store: Store, client: Shopper, nice: list[int]
+) -> None:
+    path = with_photos(session, app, store)
+    product = session.query(Product).filter_by(slug=path.rpartition("/")[2]).one()
+    photo = add_photo(session, product.id, busy_photo("teal"), filename="a.jpg", actor="Wanjiru")
+    photo_id, key = photo.id, photo.media_key
+    session.commit()
+    contextvars.copy_context().run(run_jobs, app, store, MAKING[:1])
+
+    page = client.get(path).text
+    assert f"/media/{key}-640.webp" in page
+    assert ".avif" not in page
+    assert client.get(f"/media/{key}-640.avif").status_code == 404
+
+    contextvars.copy_context().run(run_jobs, app, store, MAKING[1:])
+
+    session.expire_all()
+    files = session.get_one(ProductImage, (store.id, photo_id)).files
+    page = client.get(path).text
+    gallery = page[page.index('id="shot-1"') :]
+    [modern] = re.findall(r'<source type="image/avif" srcset="([^"]+)"', gallery)
+    for width in ("320", "640"):
+        smaller = min(("avif", "webp"), key=lambda name: files[name][width])
+        assert f"-{width}.{smaller}" in modern
+    assert client.get(f"/media/{key}-640.avif").status_code == 200
+    assert sum(nice) == POLITENESS  # both jobs stepped back, and no further than one
 
 
 @pytest.mark.row("W30")
