@@ -187,6 +187,20 @@ def test_a_job_of_smaller_files_that_died_half_way_is_done_again(
     assert raw_files(settings) == []
 
 
+def test_a_job_that_died_before_it_forgot_what_came_changes_no_page_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [row] = shown(session, make_product(session))
+    with monkeypatch.context() as patch:
+        patch.setattr(avif, "forget", lambda bucket, names: None)
+        make_avif(session, [row.id])
+    before = pages_changed(session)
+
+    make_avif(session, [row.id])
+
+    assert pages_changed(session) == before
+
+
 def test_smaller_files_that_cannot_be_made_leave_the_photo_as_it_is(
     session: Session, settings: Settings
 ) -> None:
