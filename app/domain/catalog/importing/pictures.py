@@ -8,11 +8,12 @@ see them at once, their pages change once, and stopping in the middle loses noth
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from itertools import groupby
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
@@ -306,7 +307,10 @@ def _copied(key: str, facts: dict[str, Any]) -> Copy | None:
 
 
 def _hang(session: Session, brought: dict[UUID, Brought], actor: str) -> None:
-    """Hang what was brought, and say of the rest why not; pages change once."""
+    """Hang what was brought, and say of the rest why not; pages change once.
+
+    ``brought`` is emptied of what hangs; the files of the rest are removed.
+    """
     pictures = session.scalars(
         select(ImportPicture)
         .where(
@@ -318,6 +322,20 @@ def _hang(session: Session, brought: dict[UUID, Brought], actor: str) -> None:
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
+    # In runs, so that the photos of a product keep the order of the file.
+    for is_copy, run in groupby(pictures, lambda picture: isinstance(brought[picture.id], dict)):
+        if is_copy:
+            _hang_copies(session, list(run), brought)
+        else:
+            _hang_new(session, list(run), brought, actor)
+    if any(picture.status == "done" for picture in pictures):
+        touch_content(session)
+    _forget(brought.values())
+
+
+def _hang_new(
+    session: Session, pictures: Sequence[ImportPicture], brought: dict[UUID, Brought], actor: str
+) -> None:
     new: list[tuple[ImportPicture, NewPhoto]] = []
     for picture in pictures:
         match brought.pop(picture.id):
@@ -325,9 +343,6 @@ def _hang(session: Session, brought: dict[UUID, Brought], actor: str) -> None:
                 _refuse(picture, sentence)
             case NewPhoto() as photo:
                 new.append((picture, photo))
-            case dict() as copy:
-                _hang_copy(session, picture, copy)
-                picture.status = "done"
     hung = hang_photos(session, [photo for _picture, photo in new], actor=actor)
     for (picture, photo), outcome in zip(new, hung, strict=True):
         if isinstance(outcome, DomainError):
@@ -335,34 +350,37 @@ def _hang(session: Session, brought: dict[UUID, Brought], actor: str) -> None:
             brought[picture.id] = photo
         else:
             picture.status = "done"
-    if any(picture.status == "done" for picture in pictures):
-        touch_content(session)
-    _forget(brought.values())
 
 
 def _refuse(picture: ImportPicture, sentence: str) -> None:
     picture.status, picture.sentence = "refused", sentence[:300]
 
 
-def _hang_copy(session: Session, picture: ImportPicture, copy: Copy) -> None:
-    product = session.get_one(Product, (bound_store(), picture.product_id))
-    last = session.scalar(
-        select(func.max(ProductImage.position)).where(
-            ProductImage.store_id == bound_store(), ProductImage.product_id == product.id
+def _hang_copies(
+    session: Session, pictures: Sequence[ImportPicture], brought: dict[UUID, Brought]
+) -> None:
+    for picture in pictures:
+        copy = brought.pop(picture.id)
+        assert isinstance(copy, dict)
+        product = session.get_one(Product, (bound_store(), picture.product_id))
+        last = session.scalar(
+            select(func.max(ProductImage.position)).where(
+                ProductImage.store_id == bound_store(), ProductImage.product_id == product.id
+            )
         )
-    )
-    photo = ProductImage(
-        id=new_id(),
-        product_id=product.id,
-        option_value=picture.option_value,
-        position=0 if last is None else last + 1,
-        alt=product.name,
-        **copy,
-    )
-    session.add(photo)
-    if picture.alt:
-        photo.alt = picture.alt
-    session.flush()
+        photo = ProductImage(
+            id=new_id(),
+            product_id=product.id,
+            option_value=picture.option_value,
+            position=0 if last is None else last + 1,
+            alt=product.name,
+            **copy,
+        )
+        session.add(photo)
+        if picture.alt:
+            photo.alt = picture.alt
+        session.flush()
+        picture.status = "done"
 
 
 def _forget(brought: Iterable[Brought]) -> None:
