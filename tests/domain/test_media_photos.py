@@ -321,6 +321,23 @@ def test_a_bad_file_is_refused_with_a_sentence_and_blocks_no_other(session: Sess
     assert "Most Compatible" in str(refusal_words("heic"))
 
 
+def test_an_upload_is_kept_before_the_audit_trail_is_locked(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = make_product(session)
+    session.commit()
+    locked: list[bool] = []
+    query = text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')"
+    )
+    monkeypatch.setattr(actions, "keep", lambda *_facts: locked.append(bool(session.scalar(query))))
+
+    add_photo(session, product.id, photo(), filename="a.jpg", actor="Wanjiku")
+
+    assert session.scalar(query) is True
+    assert locked == [False]
+
+
 def test_an_upload_that_was_lost_says_so(session: Session, settings: Settings) -> None:
     [row] = added(session, make_product(session))
     raw_files(settings)[0].unlink()
@@ -343,7 +360,9 @@ def test_a_file_that_takes_too_long_is_refused(
     assert (row.status, row.refusal) == ("refused", "too_heavy")
 
 
-def test_only_a_product_of_ours_takes_photos_and_only_so_many(session: Session) -> None:
+def test_only_a_product_of_ours_takes_photos_and_only_so_many(
+    session: Session, settings: Settings
+) -> None:
     product = make_product(session)
     for _n in range(MAX_PHOTOS):
         add_photo(session, product.id, b"", filename="x", actor="Wanjiku")
@@ -352,6 +371,7 @@ def test_only_a_product_of_ours_takes_photos_and_only_so_many(session: Session) 
         add_photo(session, product.id, photo(), filename="x", actor="Wanjiku")
     with pytest.raises(NotFound):
         add_photo(session, new_id(), photo(), filename="x", actor="Wanjiku")
+    assert raw_files(settings) == []
 
 
 def test_photos_are_moved_and_put_in_order_and_back(session: Session) -> None:

@@ -112,11 +112,13 @@ def add_photo(
         option_value=option_value,
         refusal=refusal,
     )
+    bucket = open_bucket(place_for(None))
+    if not refusal:  # before the audit trail is locked, which all of the store would wait for
+        keep(bucket, raw_name(new.media_key), data)
     [photo] = hang_photos(session, [new], actor=actor)
     if isinstance(photo, DomainError):
+        forget(bucket, [raw_name(new.media_key)])
         raise photo
-    if not refusal:
-        keep(open_bucket(place_for(None)), raw_name(photo.media_key), data)
     return photo
 
 
