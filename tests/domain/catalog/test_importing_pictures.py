@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from app.domain.catalog.importing.pictures import (
 )
 from app.domain.catalog.models import Product, ProductImage
 from app.domain.errors import NotFound
+from app.domain.media import apart
 from app.domain.media.actions import MAX_PHOTOS, add_photo, make_photo
+from app.domain.media.apart import PROGRAMS
 from app.domain.media.avif import make_avif
 from app.domain.media.making import AVIF
 from app.domain.stores.models import Store
@@ -105,6 +108,26 @@ def test_pictures_are_shown_as_they_come_and_change_the_pages_once_for_many(
         make_avif(session, [UUID(photo_id) for photo_id in payload["photo_ids"]])
     assert all(AVIF in row.files for row in photos(session))
     assert pages_changed(session) == before + 4
+
+
+@pytest.mark.row("I21", "W8")
+def test_a_program_is_started_for_many_pictures_and_not_for_each(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = bring(session, sheet(TOGETHER))
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def counted(*facts: Any, **more: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*facts, **more))
+        return started[-1]
+
+    monkeypatch.setattr(apart.subprocess, "Popen", counted)
+    bring_pictures(session, done.id, give)
+
+    assert picture_counts(session, done.id) == {"done": TOGETHER}
+    assert 1 <= len(started) <= PROGRAMS
+    assert all(program.returncode is not None for program in started)  # none goes on alone
 
 
 @pytest.mark.row("I21")
