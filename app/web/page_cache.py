@@ -6,8 +6,8 @@ language, photos or none), so no visitor, signed in or hostile, leaves a trace i
 and, for all processes, in the cache Redis; without Redis each process makes its own.
 
 A copy is served while its version is the store's current one (`app.web.page_versions`) and the
-minute it was made in lasts, because words like "open until 7 pm" change on the minute. While one
-request makes the next copy the others get the last, as long as that was current a second ago.
+minute it was made in lasts, because words like "open until 7 pm" change on the minute. While the
+next copy is made everybody gets the last, as long as that was current a second ago.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ PATIENCE = 10.0  # seconds to wait for another request that makes the same page
 ELSEWHERE = 3.0  # seconds to wait for another process that does; its claim is good for as long
 REDIS_REST = 2.0  # seconds to leave Redis alone after it failed
 STALE_MINUTE = 2.0  # seconds a copy of the last minute may be shown, while the next is made
+MOST_BESIDE = 2  # pages per process that are made at a time while nobody waits for them
 MOST_WARMED = 20  # pages per process that are made anew by themselves after an edit
 
 # What Flask learns of the visitor whose request makes the page: for the limits and the log. Nothing
@@ -266,6 +267,7 @@ class PageCache:
         self._asked: dict[RawKey, Asked] = {}
         self._flights: dict[Key, Flight] = {}
         self._lock = threading.Lock()
+        self._beside = threading.BoundedSemaphore(MOST_BESIDE)
         self._due = 0.0
         self._edge: Headers = []
         self._hits = dict.fromkeys(KINDS, 0)
@@ -308,15 +310,11 @@ class PageCache:
     def _fetch(
         self, asked: Asked, old: Page | None, environ: Environ, start_response: StartResponse
     ) -> Iterable[bytes]:
-        try:
-            known = self._versions.look(asked.host)
-        except SQLAlchemyError:  # Flask has the words for that
-            known = None
-        if known is None:
+        known = self._look(asked)
+        if known is None:  # or the database is away: Flask has the words for that
             return self._program(environ, start_response)
         mine = Flight()
-        with self._lock:
-            flight = self._flights.setdefault(asked.key, mine)
+        flight = self._take_off(mine, asked)
         if flight is not mine:
             if old is not None and old.may_be_stale(time()):
                 return self._send(old, asked, "stale", _AT_ONCE, environ, start_response)
@@ -324,12 +322,13 @@ class PageCache:
             if flight.page is None:
                 return self._program(environ, start_response)
             return self._send(flight.page, asked, "hit", self._edge, environ, start_response)
-        try:
-            mine.page, answer = self._make(asked, known, environ)
-        finally:
-            with self._lock:
-                del self._flights[asked.key]
-            mine.landed.set()
+        if old is not None and old.may_be_stale(time()) and self._beside.acquire(blocking=False):
+            work = (mine, asked, known, environ)
+            threading.Thread(
+                target=self._land_beside, args=work, name="beside", daemon=True
+            ).start()
+            return self._send(old, asked, "stale", _AT_ONCE, environ, start_response)
+        answer = self._land(mine, asked, known, environ)
         if mine.page is None:
             if answer is None or answer.is_personal or "HTTP_HX_REQUEST" in environ:
                 return self._program(environ, start_response)
@@ -337,6 +336,39 @@ class PageCache:
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
         how = "hit" if answer is None else "miss"
         return self._send(mine.page, asked, how, self._edge, environ, start_response)
+
+    def _look(self, asked: Asked) -> Known | None:
+        try:
+            return self._versions.look(asked.host)
+        except SQLAlchemyError:
+            return None
+
+    def _take_off(self, mine: Flight, asked: Asked) -> Flight:
+        """The one flight in which a page is made: ours, unless another is on its way."""
+        with self._lock:
+            return self._flights.setdefault(asked.key, mine)
+
+    def _land_beside(self, flight: Flight, asked: Asked, known: Known, environ: Environ) -> None:
+        try:
+            self._land_quietly(flight, asked, known, environ)
+        finally:
+            self._beside.release()
+
+    def _land_quietly(self, flight: Flight, asked: Asked, known: Known, environ: Environ) -> None:
+        """Make a page that nobody waits for. What goes wrong is met by whoever asks next."""
+        try:
+            self._land(flight, asked, known, environ)
+        except Exception as error:
+            log.warning("page_not_made", kind=asked.kind, error=type(error).__name__)
+
+    def _land(self, flight: Flight, asked: Asked, known: Known, environ: Environ) -> Answer | None:
+        try:
+            flight.page, answer = self._make(asked, known, environ)
+        finally:
+            with self._lock:
+                del self._flights[asked.key]
+            flight.landed.set()
+        return answer
 
     def _make(
         self, asked: Asked, known: Known, environ: Environ
@@ -451,10 +483,12 @@ class PageCache:
             if page is None or page.is_current(time()):
                 continue
             asked = Asked(page.kind, *key, encoding="br")
-            list(self._fetch(asked, page, {"REQUEST_METHOD": "GET"}, _nobody))
-            made = self._pages.get(key)
-            if made is not None and made is not page:
-                made.is_used = False  # not until somebody asks
+            mine, known = Flight(), self._look(asked)
+            if known is None or self._take_off(mine, asked) is not mine:
+                continue
+            self._land_quietly(mine, asked, known, {})
+            if mine.page is not None:
+                mine.page.is_used = False  # not until somebody asks
 
     def _environ_of(self, asked: Asked, environ: Environ) -> Environ:
         """A request that holds nothing but what is in the key, and who is asking for the limits."""
@@ -538,10 +572,6 @@ def _has_already(tags: str, etag: str) -> bool:
     return tags.strip() == "*" or wanted in (
         tag.strip().removeprefix("W/") for tag in tags.split(",")
     )
-
-
-def _nobody(status: str, headers: Headers, error: object = None) -> None:
-    """Takes the answer of a page that was made ahead."""
 
 
 def _build_of(root: Path) -> str:

@@ -453,13 +453,68 @@ def test_after_an_edit_the_pages_people_look_at_are_made_before_they_ask(
     session.execute(text("UPDATE app.variants SET price_cents = 555500"))
     session.commit()
     client.get("/areas")  # any request tells the process
-    for thread in threading.enumerate():
-        if thread.name == "warm":
-            thread.join(10)
+    wait_for_threads("warm")
     with rendered(cached) as seen:
         assert "5,555" in client.get(shop).text
         assert "5,555" in client.get("/").text
     assert seen == []
+
+
+def wait_for_threads(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(10)
+
+
+@pytest.mark.row("N42", "N79")
+def test_whoever_comes_first_after_an_edit_does_not_wait_for_the_new_page(
+    settings: Settings, redis: Redis, session: Session, store: Store, shop: str
+) -> None:
+    redis.flushdb()
+    with web_process(replace(settings, page_cache=True, page_cache_recheck=1.0)) as app:
+        versions: PageVersions = app.extensions["page_versions"]
+        versions.on_change = lambda stores: None  # nobody looked at it lately: it is not warmed
+        client = shopper_of(app, store)
+        client.get(shop)
+        session.execute(text("UPDATE app.variants SET price_cents = 555500"))
+        session.commit()
+        versions.due = 0
+        versions.keep_up(monotonic())
+
+        first = client.get(shop)
+        wait_for_threads("beside")
+        second = client.get(shop)
+
+    assert how(first) == "stale"
+    assert "5,555" not in first.text
+    assert (
+        "no-store" in first.headers["Cache-Control"]
+        or "max-age=0" in first.headers["Cache-Control"]
+    )
+    assert how(second) == "hit"
+    assert "5,555" in second.text
+
+
+@pytest.mark.row("N42", "N79")
+def test_a_copy_that_is_too_old_is_shown_to_nobody(
+    settings: Settings, redis: Redis, session: Session, store: Store, shop: str
+) -> None:
+    redis.flushdb()
+    with web_process(replace(settings, page_cache=True, page_cache_recheck=1.0)) as app:
+        versions: PageVersions = app.extensions["page_versions"]
+        versions.on_change = lambda stores: None
+        client = shopper_of(app, store)
+        client.get(shop)
+        session.execute(text("UPDATE app.variants SET price_cents = 555500"))
+        session.commit()
+        versions.due = 0
+        versions._asked_at -= 2.5  # as if the process had slept since it last heard
+        versions.keep_up(monotonic())
+
+        first = client.get(shop)
+
+    assert how(first) == "miss"
+    assert "5,555" in first.text
 
 
 # -- many at once, things that are away ------------------------------------------------
@@ -560,7 +615,7 @@ def test_words_of_the_hour_last_as_long_as_they_are_true(
     with time_machine.travel(CAR_NOON, tick=True) as clock:
         assert "Open until" in client.get("/").text
         assert how(client.get("/")) == "hit"
-        clock.shift(41)  # 12:01:01
+        clock.shift(44)  # 12:01:04, more than the two seconds that a copy may be too old
         closed = client.get("/")
         assert how(closed) == "miss"
         assert "Closed now" in closed.text
