@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-# Named, because Pillow else reads all of its forty formats at the first WebP or AVIF it meets: 40 ms.
+# Named, because Pillow else reads all of its forty formats at the first WebP or AVIF it meets.
 from PIL import (  # noqa: F401 - importing registers
     AvifImagePlugin,
     Image,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.actions import NewPicture, NewVariant
@@ -128,3 +128,70 @@ def test_nothing_scrolls_sideways_at_320(page: Page, address: str, path: str) ->
     page.set_viewport_size({"width": 320, "height": 640})
     page.goto(address if path == "product" else address.partition("/p/")[0] + path)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.fixture
+def slow_htmx(page: Page) -> Iterator[list[Route]]:
+    """htmx is asked for and does not come until the test lets it go on."""
+    asked: list[Route] = []
+    page.route("**/static/htmx.*.js", lambda route: asked.append(route))
+    yield asked
+    page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.row("N6")
+def test_a_tap_before_htmx_is_there_is_kept_and_done_once(
+    page: Page, address: str, slow_htmx: list[Route]
+) -> None:
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+    with page.expect_request("**/static/htmx.*.js"):
+        page.goto(address)
+    page.get_by_role("button", name="Add to cart").click()
+    assert sent == []
+
+    slow_htmx[0].continue_()
+
+    expect(page.locator("#added")).to_contain_text("cart")
+    assert page.url == address
+    assert len(sent) == 1
+
+
+@pytest.mark.row("N6")
+def test_where_htmx_does_not_come_the_browser_does_what_was_tapped(
+    page: Page, address: str, slow_htmx: list[Route]
+) -> None:
+    with page.expect_request("**/static/htmx.*.js"):
+        page.goto(address)
+    page.get_by_role("button", name="Add to cart").click()
+
+    slow_htmx[0].abort()
+
+    page.wait_for_url("**/cart")
+    expect(page.get_by_text("Digital sport watch").first).to_be_visible()
+
+
+@pytest.mark.row("N35")
+def test_words_typed_before_htmx_is_there_are_looked_for(
+    page: Page, address: str, slow_htmx: list[Route]
+) -> None:
+    with page.expect_request("**/static/htmx.*.js"):
+        page.goto(address.partition("/p/")[0] + "/search")
+    page.locator("#q").fill("digital")
+
+    slow_htmx[0].continue_()
+
+    expect(page.locator(".seek-list a").first).to_contain_text("Digital sport watch")
+
+
+@pytest.mark.row("N6")
+def test_htmx_is_asked_for_when_the_page_can_be_seen(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+
+    times = page.evaluate(
+        "() => [performance.getEntriesByType('resource').find((one) => /htmx/.test(one.name)).startTime,"
+        " performance.getEntriesByType('navigation')[0].loadEventStart]"
+    )
+
+    assert times[0] >= times[1]
