@@ -65,11 +65,11 @@ def main() -> int:
 
 def report(
     asked: argparse.Namespace,
-    idle: list[float],
+    idle: Seen,
     small: dict[str, Any],
     watched: Watch,
-    pages: list[float],
-    after: list[float],
+    pages: Seen,
+    after: Seen,
     big: dict[str, Any],
 ) -> int:
     """Print every figure beside what was needed; 1 when one is missed."""
@@ -89,8 +89,16 @@ def report(
         ["of them products, refused rows", f"{big['products']:,}, {big['refused']:,}", "printed"],
         ["worker's peak memory", f"{watched.peak_mb:.0f} MB", f"{WORKER_MB:.0f} MB"],
         ["in the first and the last third", watched.thirds, "flat"],
-        [f"pages p95 idle ({len(idle)} before, {len(after)} after)", _two(idle, after), ""],
-        [f"pages p95 during ({len(pages)} pages)", f"{_p95(pages):.1f} ms", ""],
+        [
+            f"pages p95 idle ({_count_of(idle)} before, {_count_of(after)} after)",
+            _two(idle, after),
+            "",
+        ],
+        [f"pages p95 during ({_count_of(pages)} pages)", f"{_p95(pages):.1f} ms", ""],
+        *(
+            [f"of them {kind}: idle before, during", _two({kind: idle[kind]}, {kind: seen}), ""]
+            for kind, seen in pages.items()
+        ),
         ["that many times idle before", f"{ratio:.2f}", f"{SLOWER}"],
         ["that many times idle after, with the goods in", f"{ratio_after:.2f}", "printed"],
     ]
@@ -115,12 +123,20 @@ def _took(big: dict[str, Any]) -> float:
     return float((big["finished_at"] - big["begun_at"]).total_seconds())
 
 
-def _p95(times: list[float]) -> float:
-    return statistics.quantiles(times, n=20)[-1]
+Seen = dict[str, list[float]]
+"""Milliseconds of each look at each kind of page."""
 
 
-def _two(idle: list[float], after: list[float]) -> str:
-    return f"{_p95(idle):.1f} ms, {_p95(after):.1f} ms"
+def _p95(seen: Seen) -> float:
+    return statistics.quantiles([ms for times in seen.values() for ms in times], n=20)[-1]
+
+
+def _count_of(seen: Seen) -> int:
+    return sum(map(len, seen.values()))
+
+
+def _two(one: Seen, other: Seen) -> str:
+    return f"{_p95(one):.1f} ms, {_p95(other):.1f} ms"
 
 
 # -- the merchant ---------------------------------------------------------------------------
@@ -321,10 +337,11 @@ def _after(seconds: float) -> Callable[[], bool]:
     return lambda: time.perf_counter() > end
 
 
-def browse(world: World, shop: Shop, *, until: Callable[[], bool]) -> list[float]:
-    """A few shoppers who open a page every quarter of a second; milliseconds of each page."""
-    paths = [path for path in ("/", f"/p/{first_slug(world, shop)}", "/cart") if path]
-    times: list[float] = []
+def browse(world: World, shop: Shop, *, until: Callable[[], bool]) -> Seen:
+    """A few shoppers who open a page every quarter of a second."""
+    paths = {"home": "/", "product": f"/p/{first_slug(world, shop)}", "cart": "/cart"}
+    kinds = list(paths)
+    seen: Seen = {kind: [] for kind in kinds}
     is_over = threading.Event()
 
     def shopper(number: int) -> None:
@@ -334,13 +351,13 @@ def browse(world: World, shop: Shop, *, until: Callable[[], bool]) -> list[float
         with httpx.Client(base_url=base, transport=transport, timeout=60) as client:
             turn = number
             while not is_over.wait(PACE_SECONDS):
+                kind = kinds[turn % len(kinds)]
                 begun = time.perf_counter()
                 answer = client.get(
-                    paths[turn % len(paths)],
-                    headers={"Host": f"{shop.host}:{world.stack.port}"},
+                    paths[kind], headers={"Host": f"{shop.host}:{world.stack.port}"}
                 )
-                times.append((time.perf_counter() - begun) * 1000)
-                assert answer.status_code == 200, (paths[turn % len(paths)], answer.status_code)
+                seen[kind].append((time.perf_counter() - begun) * 1000)
+                assert answer.status_code == 200, (kind, answer.status_code)
                 turn += 1
 
     threads = [threading.Thread(target=shopper, args=(n,)) for n in range(1, SHOPPERS + 1)]
@@ -351,7 +368,7 @@ def browse(world: World, shop: Shop, *, until: Callable[[], bool]) -> list[float
     is_over.set()
     for thread in threads:
         thread.join()
-    return times
+    return seen
 
 
 def first_slug(world: World, shop: Shop) -> str:

@@ -1,0 +1,206 @@
+"""Where the processor goes while a page is made: shares by layer, the ten heaviest, and the floor.
+
+    python -m bench.flame [--page product] [--seconds 10] [--products 5000] [--days 60] [--stacks file]
+
+The shop of ``bench.speed``, no page cache, and the program asked in this very process. A timer of
+processor time looks at the stack a thousand times a second; ``--stacks`` writes what it saw as lines
+that any flame graph program reads. The floor is what the same program takes for less: an answer
+without shop and words, and the page with its words or its rows already there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unittest import mock
+
+from flask import render_template
+from werkzeug.test import run_wsgi_app
+
+from app.web.storefront import browse, listing
+from bench._stack import machine, running, table
+from bench.speed import PAGES, stock
+
+EVERY_SECONDS = 0.001
+ROOT = Path(__file__).parents[1]
+# The first that fits, from the innermost frame outwards, is whose work it is.
+LAYERS = {
+    "templates (Jinja, our tags)": ("/templates/", "/jinja2/", "/markupsafe/", "_tags.py", "/web/icons.py"),
+    "words and translations": ("/app/i18n.py", "/web/words.py", "/babel/", "gettext.py"),
+    "database (SQLAlchemy, psycopg, waiting)": ("/sqlalchemy/", "/psycopg/", "/app/db/"),
+    "rows into objects": ("/json/", "/app/domain/"),
+    "log line": ("/structlog/", "/logging/", "/app/logging.py", "/web/tracing.py"),
+    "what ends a page (weight, tints, headers)": ("/brotli", "/web/weight.py", "/web/tints.py", "/web/security.py"),
+    "limits": ("/flask_limiter/", "/limits/"),
+    "Flask and Werkzeug": ("/flask/", "/werkzeug/", "/whitenoise/"),
+}  # fmt: skip
+Ask = Callable[[str], None]
+
+
+def main() -> int:
+    asked = _asked()
+    print(machine(), flush=True)
+    with running(("sandbox", "web"), env={"PAGE_CACHE": "off"}) as world:
+        shop = stock(world, asked)
+        os.environ.update(world.stack.env)
+        ask = _program(shop.host)
+        path = PAGES[asked.page]
+        stacks = _sampled(lambda: ask(path), asked.seconds)
+        rows = [[what, f"{ms:.2f}"] for what, ms in _floors(ask, path)]
+    if asked.stacks:
+        asked.stacks.write_text("".join(f"{';'.join(s)} {n}\n" for s, n in stacks.items()))
+    print(f"\n{asked.page}, {sum(stacks.values())} looks at the stack\n")
+    print(table(["layer", "share"], _by_layer(stacks)))
+    print()
+    print(table(["the ten heaviest, with what they call", "share"], _heaviest(stacks)))
+    print()
+    print(table(["what is asked", "ms of this process"], rows))
+    return 0
+
+
+def _program(host: str) -> Ask:
+    """The product in this process; asking raises where the answer is no 200."""
+    import wsgi
+
+    number = 0
+
+    def ask(path: str) -> None:
+        nonlocal number
+        number += 1
+        name, _mark, query = path.partition("?")
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": name, "QUERY_STRING": query,
+            "SERVER_NAME": host, "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": host,
+            # Each address comes once in a while: the limits stay on.
+            "REMOTE_ADDR": f"127.9.{number // 200 % 200}.{number % 200 + 1}",
+            "HTTP_ACCEPT_LANGUAGE": "en", "HTTP_USER_AGENT": "bench", "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
+        }  # fmt: skip
+        _answer, status, _headers = run_wsgi_app(wsgi.app, environ)
+        if not status.startswith("200"):
+            raise RuntimeError(f"{path}: {status}")
+
+    return ask
+
+
+Stack = tuple[str, ...]
+
+
+def _sampled(ask: Callable[[], None], seconds: float) -> Counter[Stack]:
+    """The stacks, outermost first, that a timer of processor time found while pages were made."""
+    for _ in range(20):
+        ask()
+    stacks: Counter[Stack] = Counter()
+
+    def look(_number: int, frame: FrameType | None) -> None:
+        names = []
+        while frame is not None:
+            names.append(f"{_short(frame.f_code.co_filename)}:{frame.f_code.co_name}")
+            frame = frame.f_back
+        stacks[tuple(reversed(names))] += 1
+
+    before = signal.signal(signal.SIGPROF, look)
+    signal.setitimer(signal.ITIMER_PROF, EVERY_SECONDS, EVERY_SECONDS)
+    end = time.process_time() + seconds
+    try:
+        while time.process_time() < end:
+            ask()
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+    return Counter({s: n for s, n in stacks.items() if any("/flask/" in name for name in s)})
+
+
+def _short(path: str) -> str:
+    return path.rpartition("site-packages")[2] or path.replace(str(ROOT), "")
+
+
+def _by_layer(stacks: Counter[Stack]) -> list[list[object]]:
+    shares: Counter[str] = Counter()
+    for stack, count in stacks.items():
+        shares[_layer_of(stack)] += count
+    return _percent(shares, sum(stacks.values()))
+
+
+def _layer_of(stack: Stack) -> str:
+    for name in reversed(stack):
+        for layer, marks in LAYERS.items():
+            if any(mark in name for mark in marks):
+                return layer
+    return "the rest"
+
+
+def _heaviest(stacks: Counter[Stack]) -> list[list[object]]:
+    """Functions of ours and of the libraries below the view; what all stacks share says nothing."""
+    total, shares = sum(stacks.values()), Counter[str]()
+    for stack, count in stacks.items():
+        for name in set(stack):
+            shares[name] += count
+    common = Counter({name: n for name, n in shares.items() if n < 0.85 * total})
+    return _percent(Counter(dict(common.most_common(10))), total)
+
+
+def _percent(shares: Counter[str], total: int) -> list[list[object]]:
+    return [[name, f"{100 * n / total:.0f} %"] for name, n in shares.most_common()]
+
+
+def _floors(ask: Ask, path: str) -> list[tuple[str, float]]:
+    """Processor milliseconds of the page, and of the same program that does less."""
+    words: list[str] = []
+
+    def remember(template: str, **facts: object) -> str:
+        words.append(render_template(template, **facts))
+        return words[-1]
+
+    with _rendering(side_effect=remember):
+        ask(path)
+    found = [("the page", _cost(lambda: ask(path)))]
+    with _rendering(return_value=words[-1]):
+        found.append(("the same, its words there already", _cost(lambda: ask(path))))
+    found.append(("/healthz: no shop, no rows, no words", _cost(lambda: ask("/healthz"))))
+    return found
+
+
+@contextmanager
+def _rendering(**how: Any) -> Iterator[None]:
+    with ExitStack() as patched:
+        for module in (browse, listing):
+            patched.enter_context(mock.patch.object(module, "render_template", **how))
+        yield
+
+
+def _cost(ask: Callable[[], None], count: int = 200, rounds: int = 3) -> float:
+    for _ in range(10):
+        ask()
+    best = float("inf")
+    for _ in range(rounds):
+        before = time.process_time()
+        for _ in range(count):
+            ask()
+        best = min(best, (time.process_time() - before) / count)
+    return best * 1000
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
+    parser.add_argument("--page", choices=PAGES, default="product")
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--products", type=int, default=5000)
+    parser.add_argument("--days", type=int, default=60)
+    parser.add_argument("--stacks", type=Path, help="write the stacks there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
