@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,6 +34,7 @@ from bench._stack import machine, running, table
 from bench.speed import PAGES, stock
 
 EVERY_SECONDS = 0.001
+VIEW = 0.5  # what takes more than this share holds the rest, and says nothing by itself
 ROOT = Path(__file__).parents[1]
 # The first that fits, from the innermost frame outwards, is whose work it is.
 LAYERS = {
@@ -72,6 +75,9 @@ def _program(host: str) -> Ask:
     """The product in this process; asking raises where the answer is no 200."""
     import wsgi
 
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(open(os.devnull, "w"))  # noqa: SIM115 - as long as this process
     number = 0
 
     def ask(path: str) -> None:
@@ -123,7 +129,7 @@ def _sampled(ask: Callable[[], None], seconds: float) -> Counter[Stack]:
 
 
 def _short(path: str) -> str:
-    return path.rpartition("site-packages")[2] or path.replace(str(ROOT), "")
+    return path.replace(str(ROOT), "").rpartition("site-packages")[2]
 
 
 def _by_layer(stacks: Counter[Stack]) -> list[list[object]]:
@@ -142,13 +148,19 @@ def _layer_of(stack: Stack) -> str:
 
 
 def _heaviest(stacks: Counter[Stack]) -> list[list[object]]:
-    """Functions of ours and of the libraries below the view; what all stacks share says nothing."""
+    """Our own functions and templates, and what they call of others, below the view."""
     total, shares = sum(stacks.values()), Counter[str]()
     for stack, count in stacks.items():
-        for name in set(stack):
+        for name in {
+            name for caller, name in pairwise(stack) if _is_ours(name) or _is_ours(caller)
+        }:
             shares[name] += count
-    common = Counter({name: n for name, n in shares.items() if n < 0.85 * total})
-    return _percent(Counter(dict(common.most_common(10))), total)
+    below = Counter({name: n for name, n in shares.items() if n < VIEW * total})
+    return _percent(Counter(dict(below.most_common(10))), total)
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(("/app/", "/templates/"))
 
 
 def _percent(shares: Counter[str], total: int) -> list[list[object]]:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import configure_mappers
 from app import create_app, domain, providers
 from app.db.engine import db
 from app.db.tenancy import PLATFORM_STORE, inside_store
+from app.domain.media.making import learn_formats
 from app.domain.platform.programs import say_running
 from app.jobs import Queue
 from app.logging import get_logger
@@ -74,6 +75,7 @@ def warm_up() -> None:
     for package in (domain, providers):
         _import_all(package)
     configure_mappers()
+    learn_formats()
     http_client()  # not the one they will use: it brings its modules and the certificates
     # A child that collects would look through all of this, and so copy it: a fifth of a settlement's processor time.
     gc.collect()

@@ -20,16 +20,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-# Named, because Pillow else reads all of its forty formats at the first WebP or AVIF it meets.
-from PIL import (  # noqa: F401 - importing registers
-    AvifImagePlugin,
-    Image,
-    ImageCms,
-    JpegImagePlugin,
-    PngImagePlugin,
-    UnidentifiedImageError,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 WIDTHS = (160, 320, 640, 960, 1440)
 LEAST = 2  # the two smallest are always made: a list shows no others
@@ -311,12 +302,23 @@ def _by_a_child(data: bytes, formats: Sequence[str]) -> bytes:
     return answer if is_whole else _answer({"refusal": TOO_HEAVY})
 
 
+def learn_formats() -> None:
+    """Have Pillow know the formats that we make, for a process that makes photos.
+
+    Else it reads all of its forty at the first WebP or AVIF it meets. A web process, which imports
+    this module too, makes none and is smaller without.
+    """
+    from PIL import AvifImagePlugin, WebPImagePlugin  # noqa: F401 - importing registers
+
+    Image.preinit()  # JPEG and PNG
+
+
 def main() -> int:
     """Answer photo after photo, until standard input ends."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has nothing to write to a disk
-    Image.preinit()  # once here, and not by each child
+    learn_formats()  # once here, and not by each child
     photos, answers = sys.stdin.buffer, sys.stdout.buffer
     while line := photos.readline():
         asked = json.loads(line)
