@@ -11,7 +11,6 @@ without shop and words, and the page with its words or its rows already there.
 from __future__ import annotations
 
 import argparse
-import io
 import logging
 import os
 import signal
@@ -27,7 +26,7 @@ from typing import Any
 from unittest import mock
 
 from flask import render_template
-from werkzeug.test import run_wsgi_app
+from werkzeug.test import create_environ, run_wsgi_app
 
 from app.web.storefront import browse, listing
 from bench._stack import machine, running, table
@@ -78,21 +77,19 @@ def _program(host: str) -> Ask:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(open(os.devnull, "w"))  # noqa: SIM115 - as long as this process
+    plain = create_environ(base_url=f"http://{host}", headers={"Accept-Language": "en"})
     number = 0
 
     def ask(path: str) -> None:
         nonlocal number
         number += 1
         name, _mark, query = path.partition("?")
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": name, "QUERY_STRING": query,
-            "SERVER_NAME": host, "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": host,
+        environ = plain | {
+            "PATH_INFO": name,
+            "QUERY_STRING": query,
             # Each address comes once in a while: the limits stay on.
             "REMOTE_ADDR": f"127.9.{number // 200 % 200}.{number % 200 + 1}",
-            "HTTP_ACCEPT_LANGUAGE": "en", "HTTP_USER_AGENT": "bench", "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(), "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
-        }  # fmt: skip
+        }
         _answer, status, _headers = run_wsgi_app(wsgi.app, environ)
         if not status.startswith("200"):
             raise RuntimeError(f"{path}: {status}")

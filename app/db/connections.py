@@ -26,7 +26,7 @@ class KeepsPlans(psycopg.Connection[Any]):
         super().rollback()
 
     def begin_saying(self, what: bytes) -> bool:
-        """Begin a transaction and say what holds in it, in one message instead of three.
+        """Begin a transaction and say what holds in it, in one message.
 
         ``what`` are the statements as they stand, without a value from outside. False where it
         could not be done: in a transaction that has begun already, or on a connection that is

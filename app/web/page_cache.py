@@ -324,10 +324,15 @@ class PageCache:
             return self._send(flight.page, asked, "hit", self._edge, environ, start_response)
         if old is not None and old.may_be_stale(time()) and self._beside.acquire(blocking=False):
             work = (mine, asked, known, environ)
-            threading.Thread(
+            beside = threading.Thread(
                 target=self._land_beside, args=work, name="beside", daemon=True
-            ).start()
-            return self._send(old, asked, "stale", _AT_ONCE, environ, start_response)
+            )
+            try:
+                beside.start()
+            except RuntimeError:  # the machine has no more threads: then they wait
+                self._beside.release()
+            else:
+                return self._send(old, asked, "stale", _AT_ONCE, environ, start_response)
         answer = self._land(mine, asked, known, environ)
         if mine.page is None:
             if answer is None or answer.is_personal or "HTTP_HX_REQUEST" in environ:

@@ -145,7 +145,7 @@ def _card(card: Card, picture: str) -> str:
     note = f'<span class="card-note">{escape(words)}</span>' if words else ""
     return (
         f'<li class="card{"" if card.stock else " card-out"}">{picture}{_amount(card.price_cents)}{was}'
-        f'<a class="card-name" href="/p/{card.slug}">{escape(card.name)}</a>{note}</li>'
+        f'<a class="card-name" href="/p/{escape(card.slug)}">{escape(card.name)}</a>{note}</li>'
     )
 
 
