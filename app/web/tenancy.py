@@ -12,12 +12,12 @@ from flask import Flask, Response, abort, current_app, g, make_response, render_
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
-from app.db.engine import db, looking_up
+from app.db.engine import db
 from app.db.tenancy import current_store, plan_once
 from app.domain.platform.suspending import RETRY_AFTER_SECONDS, SUSPENDED
 from app.domain.stores.models import Store
 from app.i18n import DEFAULT_LOCALE, LOCALES, set_locale
-from app.web.page_versions import RESOLVE, PageVersions
+from app.web.page_versions import Known, PageVersions
 
 LANGUAGE_COOKIE = "__Host-lang"
 LANGUAGE_SECONDS = 365 * 86_400
@@ -57,6 +57,13 @@ def open_store() -> Response | None:
     return _closed() if store.status == SUSPENDED and not _is_receipt() else None
 
 
+def _known_host() -> Known | None:
+    """What this process knows of the host, as of at most half a second ago; None for an unknown one."""
+    versions: PageVersions = current_app.extensions["page_versions"]
+    versions.keep_up(monotonic())
+    return versions.look(request_host())
+
+
 def _store_of_host(*, is_read: bool) -> Store | None:
     """The store of this host; None for an unknown one.
 
@@ -64,9 +71,7 @@ def _store_of_host(*, is_read: bool) -> Store | None:
     to no session, and an edit makes another version, which has it read anew. Whoever does something
     gets the row as it is now, of their own session.
     """
-    versions: PageVersions = current_app.extensions["page_versions"]
-    versions.keep_up(monotonic())
-    known = versions.look(request_host())
+    known = _known_host()
     if known is None:
         return None
     bind_store(known.store_id)
@@ -171,9 +176,7 @@ def go_to_https() -> Response | None:
     if is_platform_host():
         start = settings.platform_url
     else:
-        with looking_up() as connection:
-            found = connection.execute(RESOLVE, {"host": request_host()}).one_or_none()
-        if found is None:
+        if _known_host() is None:
             return None  # the view answers as it does to every unknown host
         start = settings.store_url(request_host())
     if request.method not in ("GET", "HEAD"):
