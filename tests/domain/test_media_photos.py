@@ -36,6 +36,7 @@ from app.domain.media.hanging import FIRST, facts_of, raw_name
 from app.domain.media.making import AVIF
 from app.domain.media.queries import photos_of
 from app.domain.media.refusals import refusal_words
+from app.domain.media.storage import Bucket, keep
 from app.domain.stores.models import Store
 from app.ids import new_id, new_token
 from config import Settings
@@ -322,7 +323,7 @@ def test_a_bad_file_is_refused_with_a_sentence_and_blocks_no_other(session: Sess
 
 
 def test_an_upload_is_kept_before_the_audit_trail_is_locked(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+    session: Session, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     product = make_product(session)
     session.commit()
@@ -330,12 +331,18 @@ def test_an_upload_is_kept_before_the_audit_trail_is_locked(
     query = text(
         "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory')"
     )
-    monkeypatch.setattr(actions, "keep", lambda *_facts: locked.append(bool(session.scalar(query))))
+
+    def watched(bucket: Bucket, path: str, data: bytes) -> None:
+        locked.append(bool(session.scalar(query)))
+        keep(bucket, path, data)
+
+    monkeypatch.setattr(actions, "keep", watched)
 
     add_photo(session, product.id, photo(), filename="a.jpg", actor="Wanjiku")
 
     assert session.scalar(query) is True
     assert locked == [False]
+    assert [file.read_bytes() for file in raw_files(settings)] == [photo()]
 
 
 def test_an_upload_that_was_lost_says_so(session: Session, settings: Settings) -> None:

@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 from threading import Timer
 from time import monotonic
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from app.domain.media import making
@@ -40,23 +40,25 @@ def made_apart(data: bytes, formats: Sequence[str] = FORMATS) -> Made:
         return program.make(data, formats)
 
 
-class PhotoProgram:
+class _Ends(ABC):
+    """What is used in a ``with`` and ends there."""
+
+    @abstractmethod
+    def end(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.end()
+
+
+class PhotoProgram(_Ends):
     """One program, which makes one photo after the other. It starts with the first."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._is_late = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.end()
 
     def make(self, data: bytes, formats: Sequence[str]) -> Made:
         """The files of one photo. Raises Unfit; what made one photo unfit is no harm to the next.
@@ -147,7 +149,7 @@ def _cut(files: Sequence[Sequence[Any]], bodies: bytes) -> Iterator[tuple[str, i
         at += int(length)
 
 
-class PhotoPrograms:
+class PhotoPrograms(_Ends):
     """A few programs for the photos of one job; threads borrow them."""
 
     def __init__(self, count: int = PROGRAMS) -> None:
@@ -157,15 +159,8 @@ class PhotoPrograms:
         for program in self._all:
             self._free.put(program)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def end(self) -> None:
+        """End every program, and what they may be making."""
         for program in self._all:
             program.end()
 
