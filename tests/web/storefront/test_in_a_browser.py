@@ -139,7 +139,6 @@ def slow_htmx(page: Page) -> Iterator[list[Route]]:
     page.unroute_all(behavior="ignoreErrors")
 
 
-@pytest.mark.row("N6")
 def test_a_tap_before_htmx_is_there_is_kept_and_done_once(
     page: Page, address: str, slow_htmx: list[Route]
 ) -> None:
@@ -157,7 +156,6 @@ def test_a_tap_before_htmx_is_there_is_kept_and_done_once(
     assert len(sent) == 1
 
 
-@pytest.mark.row("N6")
 def test_where_htmx_does_not_come_the_browser_does_what_was_tapped(
     page: Page, address: str, slow_htmx: list[Route]
 ) -> None:
@@ -171,7 +169,6 @@ def test_where_htmx_does_not_come_the_browser_does_what_was_tapped(
     expect(page.get_by_text("Digital sport watch").first).to_be_visible()
 
 
-@pytest.mark.row("N35")
 def test_words_typed_before_htmx_is_there_are_looked_for(
     page: Page, address: str, slow_htmx: list[Route]
 ) -> None:
@@ -184,7 +181,6 @@ def test_words_typed_before_htmx_is_there_are_looked_for(
     expect(page.locator(".seek-list a").first).to_contain_text("Digital sport watch")
 
 
-@pytest.mark.row("N6")
 def test_htmx_is_asked_for_when_the_page_can_be_seen(page: Page, address: str) -> None:
     page.goto(address)
     page.wait_for_load_state("networkidle")
