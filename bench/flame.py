@@ -4,8 +4,8 @@
 
 The shop of ``bench.speed``, no page cache, and the program asked in this very process. A timer of
 processor time looks at the stack a thousand times a second; ``--stacks`` writes what it saw as lines
-that any flame graph program reads. The floor is what the same program takes for less: an answer
-without shop and words, and the page with its words or its rows already there.
+that any flame graph program reads. The floor is what the same program takes for less: the page's
+rows alone, and an answer without shop, rows and words.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from types import FrameType
-from typing import Any
-from unittest import mock
 
-from flask import render_template
+from flask import Flask
+from sqlalchemy.orm import Session
 from werkzeug.test import create_environ, run_wsgi_app
 
-from app.web.storefront import browse, listing
+from app.db.engine import db
+from app.db.tenancy import inside_store, plan_once
+from app.domain.catalog.listing import category_page
+from app.domain.catalog.queries import product_page
+from app.domain.catalog.searching import search
 from bench._stack import machine, running, table
 from bench.speed import PAGES, stock
 
@@ -47,6 +49,13 @@ LAYERS = {
     "Flask and Werkzeug": ("/flask/", "/werkzeug/", "/whitenoise/"),
 }  # fmt: skip
 Ask = Callable[[str], None]
+Read = Callable[[Session], object]
+# What the view of each page asks of the domain.
+READS: dict[str, Read] = {
+    "product": lambda session: product_page(session, PAGES["product"].rpartition("/")[2]),
+    "category": lambda session: category_page(session, PAGES["category"].rpartition("/")[2]),
+    "search": lambda session: search(session, PAGES["search"].rpartition("=")[2]),
+}
 
 
 def main() -> int:
@@ -58,7 +67,9 @@ def main() -> int:
         ask = _program(shop.host)
         path = PAGES[asked.page]
         stacks = _sampled(lambda: ask(path), asked.seconds)
-        rows = [[what, f"{ms:.2f}"] for what, ms in _floors(ask, path)]
+        rows = [
+            [what, f"{ms:.2f}"] for what, ms in _floors(ask, path, READS[asked.page], shop.store_id)
+        ]
     if asked.stacks:
         asked.stacks.write_text("".join(f"{';'.join(s)} {n}\n" for s, n in stacks.items()))
     print(f"\n{asked.page}, {sum(stacks.values())} looks at the stack\n")
@@ -72,8 +83,7 @@ def main() -> int:
 
 def _program(host: str) -> Ask:
     """The product in this process; asking raises where the answer is no 200."""
-    import wsgi
-
+    program = _wsgi_app()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(open(os.devnull, "w"))  # noqa: SIM115 - as long as this process
@@ -90,11 +100,17 @@ def _program(host: str) -> Ask:
             # Each address comes once in a while: the limits stay on.
             "REMOTE_ADDR": f"127.9.{number // 200 % 200}.{number % 200 + 1}",
         }
-        _answer, status, _headers = run_wsgi_app(wsgi.app, environ)
+        _answer, status, _headers = run_wsgi_app(program, environ)
         if not status.startswith("200"):
             raise RuntimeError(f"{path}: {status}")
 
     return ask
+
+
+def _wsgi_app() -> Flask:
+    from wsgi import app  # reads the environment, which the stack has made by now
+
+    return app
 
 
 Stack = tuple[str, ...]
@@ -164,29 +180,22 @@ def _percent(shares: Counter[str], total: int) -> list[list[object]]:
     return [[name, f"{100 * n / total:.0f} %"] for name, n in shares.most_common()]
 
 
-def _floors(ask: Ask, path: str) -> list[tuple[str, float]]:
-    """Processor milliseconds of the page, and of the same program that does less."""
-    words: list[str] = []
+def _floors(ask: Ask, path: str, read: Read, store_id: int) -> list[tuple[str, float]]:
+    """Processor milliseconds of the page, of its rows alone, and of an answer with neither."""
+    program = _wsgi_app()
 
-    def remember(template: str, **facts: object) -> str:
-        words.append(render_template(template, **facts))
-        return words[-1]
+    def rows() -> None:
+        with program.app_context(), inside_store(store_id):
+            session = db.session()
+            plan_once(session)
+            read(session)
+            db.session.remove()
 
-    with _rendering(side_effect=remember):
-        ask(path)
-    found = [("the page", _cost(lambda: ask(path)))]
-    with _rendering(return_value=words[-1]):
-        found.append(("the same, its words there already", _cost(lambda: ask(path))))
-    found.append(("/healthz: no shop, no rows, no words", _cost(lambda: ask("/healthz"))))
-    return found
-
-
-@contextmanager
-def _rendering(**how: Any) -> Iterator[None]:
-    with ExitStack() as patched:
-        for module in (browse, listing):
-            patched.enter_context(mock.patch.object(module, "render_template", **how))
-        yield
+    return [
+        ("the page", _cost(lambda: ask(path))),
+        ("its rows alone: a transaction, the statement, the objects", _cost(rows)),
+        ("/healthz: no shop, no rows, no words", _cost(lambda: ask("/healthz"))),
+    ]
 
 
 def _cost(ask: Callable[[], None], count: int = 200, rounds: int = 3) -> float:
