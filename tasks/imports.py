@@ -20,8 +20,9 @@ from app.providers.web_files import NotAllowed, NotGiven, WebFiles
 from tasks.politeness import be_polite
 from tasks.runner import handles
 
-# After each chunk, for the database's sake: its processes know nothing of our politeness.
-REST_SECONDS = 0.1
+# After each chunk, so many times as long as it took: the database's processes know nothing of our
+# politeness, and who opens a page meanwhile shares two cores with them.
+REST = 2
 
 
 @handles(Topic.GO_ON_WITH_IMPORT, external=True)
@@ -29,7 +30,7 @@ def go_on_with_import(session: Session, import_id: str, language: str = DEFAULT_
     """Bring the next products of a file in; what is noted of it is in this language."""
     be_polite()
     with using_locale(language):
-        go_on(session, UUID(import_id), rest=lambda: sleep(REST_SECONDS))
+        go_on(session, UUID(import_id), rest=lambda took: sleep(REST * took))
 
 
 @handles(Topic.TAKE_IMPORT_BACK, external=True)

@@ -56,4 +56,7 @@ class StoreOwned:
     store_id: Mapped[int] = mapped_column(
         BigInteger, primary_key=True, default=bound_store, server_default=text("app.store_id()")
     )
-    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    # The sentinel tells SQLAlchemy which row that comes back is which, so that many new rows are one
+    # INSERT. It looks for none by itself where a key has a default in the database, as store_id has,
+    # and then sends row by row: each with its statement's triggers.
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, insert_sentinel=True)

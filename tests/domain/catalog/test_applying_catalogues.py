@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,13 +44,14 @@ def variant(session: Session, sku: str) -> Variant:
 
 @contextmanager
 def statements_that_write(session: Session) -> Iterator[list[str]]:
-    """Every INSERT, UPDATE and DELETE sent while the block runs."""
+    """Every INSERT, UPDATE and DELETE sent while the block runs, rows that go one by one each as one."""
     seen: list[str] = []
     engine = session.get_bind()
 
     def remember(*facts: object) -> None:
         if str(facts[2]).lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
-            seen.append(str(facts[2]))
+            rows = facts[3]
+            seen.extend([str(facts[2])] * (len(rows) if isinstance(rows, list) else 1))
 
     event.listen(engine, "before_cursor_execute", remember)
     try:
@@ -79,6 +81,24 @@ def test_products_variants_categories_and_stock_are_made(shop: Session) -> None:
         (3, "import", "staff:test"),
         (5, "import", "staff:test"),
     ]
+
+
+@pytest.mark.row("W29")
+def test_many_new_goods_are_one_statement_for_each_table(shop: Session) -> None:
+    """Each statement makes the cards of what it wrote: row by row that is the work of the import."""
+    rows = "".join(f"Thing {n},,{100 + n},3,,SKU-{n}\n" for n in range(60))
+
+    with statements_that_write(shop) as written:
+        report = put(shop, "Name,Size,Price,Qty,Category,SKU\n" + rows)
+
+    assert report.products_created == 60
+    tables = Counter(s.split()[2] for s in written if s.startswith("INSERT"))
+    assert tables == {
+        "app.products": 1,
+        "app.variants": 1,
+        "app.stock_movements": 1,
+        "app.audit_log": 1,
+    }
 
 
 @pytest.mark.row("N57", "I21")

@@ -139,7 +139,7 @@ from app.domain.catalog.importing.running import go_on
 from config import Settings
 app = create_app(Settings.from_environ(), role="worker")
 with app.app_context(), inside_store(int(sys.argv[1])):
-    go_on(db.session(), UUID(sys.argv[2]), seconds=60, rest=lambda: print("chunk", flush=True))
+    go_on(db.session(), UUID(sys.argv[2]), seconds=60, rest=lambda took: print("chunk", flush=True))
 """
 
 
@@ -147,7 +147,7 @@ with app.app_context(), inside_store(int(sys.argv[1])):
 def test_a_worker_killed_in_the_middle_is_followed_by_one_that_goes_on(
     session: Session, store: Store, settings: Settings, database: Database
 ) -> None:
-    count = running.CHUNK * 8
+    count = running.CHUNK * 12
     kept = keep_upload(session, "goods.csv", sheet(count).encode(), actor="Wanjiru")
     import_id = kept.id
     begin_import(session, import_id, mapping=None, actor="Wanjiru")

@@ -40,8 +40,12 @@ from app.i18n import gettext as _
 from app.ids import new_id
 from app.jobs import Topic, ask_for
 
-# Small enough that no page waits for the rows a chunk has locked.
+# Products of the first chunk of a link. The next are as many as come in within CHUNK_SECONDS: short
+# enough that no checkout waits long for the rows a chunk has locked, and few enough chunks, since
+# with each of them the shop's pages are made anew.
 CHUNK: Final = 100
+MOST_OF_A_CHUNK: Final = 400
+CHUNK_SECONDS: Final = 0.6
 LINK_SECONDS: Final = 10.0
 # Products that come in while the person waits for the answer to their tap.
 AT_ONCE: Final = 100
@@ -88,13 +92,13 @@ def go_on(
     import_id: UUID,
     *,
     seconds: float = LINK_SECONDS,
-    rest: Callable[[], object] | None = None,
+    rest: Callable[[float], object] | None = None,
 ) -> bool:
     """Bring in the next products of an import for about ``seconds``; True while some are left.
 
     Commits after each chunk, on purpose: an import may be thousands of products, and pages and
-    checkouts need the same rows. ``rest`` is called between two chunks. What is left is asked
-    for as a job of its own. Safe to call twice, also at once.
+    checkouts need the same rows. ``rest`` is called between two chunks with the seconds that the
+    last one took. What is left is asked for as a job of its own. Safe to call twice, also at once.
     """
     kept = get_import(session, import_id)
     if kept.status is not ImportStatus.RUNNING:
@@ -107,8 +111,11 @@ def go_on(
         return False
     session.commit()
     end = monotonic() + seconds
+    size = CHUNK
     while True:
-        status = _bring_in_chunk(session, import_id, file)
+        begun = monotonic()
+        status = _bring_in_chunk(session, import_id, file, size)
+        took = monotonic() - begun
         if status is not ImportStatus.RUNNING:
             return False
         if monotonic() > end:
@@ -116,12 +123,21 @@ def go_on(
             _ask_to_go_on(session, kept)
             session.commit()
             return True
+        size = _next_size(size, took)
         if rest is not None:
-            rest()
+            rest(took)
 
 
-def _bring_in_chunk(session: Session, import_id: UUID, file: CatalogueFile) -> ImportStatus:
-    """One transaction: products, what they were, and where the next chunk begins."""
+def _next_size(size: int, took: float) -> int:
+    """How many products to bring in next, when so many took so many seconds."""
+    as_fast = int(size * CHUNK_SECONDS / max(took, 0.001))
+    return min(MOST_OF_A_CHUNK, max(10, as_fast, size // 2))
+
+
+def _bring_in_chunk(
+    session: Session, import_id: UUID, file: CatalogueFile, size: int
+) -> ImportStatus:
+    """One transaction: at most ``size`` products, what they were, and where the next chunk begins."""
     kept = get_import(session, import_id, lock=True)
     if kept.status is ImportStatus.RUNNING:
         if kept.position < len(file.drafts):
@@ -131,7 +147,7 @@ def _bring_in_chunk(session: Session, import_id: UUID, file: CatalogueFile) -> I
                 actor=kept.actor,
                 uncounted_stock=int(kept.report.get("uncounted_stock", 0)),
                 start=kept.position,
-                limit=CHUNK,
+                limit=size,
                 is_part=True,
             )
             _keep_changes(session, kept, done)
