@@ -61,10 +61,14 @@ def clock(instant: datetime) -> str:
 
 
 def when(instant: datetime) -> str:
-    """A moment on a Nairobi clock: ``Today 14:02``, ``Yesterday 09:30``, ``12 Nov 14:02``."""
+    """A moment on a Nairobi clock: ``Today 14:02``, ``Yesterday 09:30``, ``12 Nov 14:02``.
+
+    The year is said when it is another one.
+    """
     local, today = nairobi(instant), datetime.now(NAIROBI).date()
     if local.date() == today:
         return gettext("Today %(time)s", time=clock(instant))
     if local.date() == today - timedelta(days=1):
         return gettext("Yesterday %(time)s", time=clock(instant))
-    return f"{format_datetime(local, 'd MMM', locale=current_locale())} {clock(instant)}"
+    pattern = "d MMM" if local.year == today.year else "d MMM y"
+    return f"{format_datetime(local, pattern, locale=current_locale())} {clock(instant)}"

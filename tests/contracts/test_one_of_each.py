@@ -22,6 +22,7 @@ BUILT_FROM_OUR_OWN_TEXT = {
     "app/domain/catalog/searching.py",
     "app/domain/catalog/together.py",
     "app/domain/checkout/basket.py",
+    "app/domain/customers/consent.py",
     "app/domain/customers/finding.py",
     "app/domain/seo/area_facts.py",
     "app/domain/seo/track_record.py",

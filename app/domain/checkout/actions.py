@@ -22,6 +22,7 @@ from app.domain.cart.actions import take_out_ordered
 from app.domain.checkout.basket import Basket, BasketLine, Quoted, area_slug, order_basket
 from app.domain.checkout.keys import claim_key, finish_key
 from app.domain.customers.actions import find_or_add_customer, remember_customer
+from app.domain.customers.consent import agree_with_order, words_in
 from app.domain.customers.models import Customer
 from app.domain.customers.queries import placed_as
 from app.domain.delivery.actions import keep_quote
@@ -116,9 +117,13 @@ class CheckoutForm:
     shown_total_cents: int | None = None
     shopper_token: str | None = None  # of a browser in which the phone was proved
     channel: str = "web"
+    offers_read_in: str = ""  # the language of the box about offers that was ticked, if it was
 
     def fingerprint(self, cart_id: UUID) -> bytes:
-        """What makes this form this form: the same key with another fingerprint is refused."""
+        """What makes this form this form: the same key with another fingerprint is refused.
+
+        A tick about offers makes no other order.
+        """
         facts = [
             str(cart_id),
             self.phone.strip(),
@@ -323,6 +328,7 @@ def place_order(
         for line, priced_line in zip(lines, priced.lines, strict=True)
     ]
     placed_at = utcnow()
+    said_as = placed_as(session, customer, phone)
     write_order(
         session,
         NewOrder(
@@ -331,7 +337,7 @@ def place_order(
             token_hash=token_hash(token),
             token_sealed=vault().seal(token, store_id=bound_store(), column="orders.token"),
             customer_id=customer.id,
-            placed_as=placed_as(session, customer, phone),
+            placed_as=said_as,
             cart_id=cart_id,
             status=str(OrderStatus.PENDING_PAYMENT if by_mpesa else OrderStatus.ACCEPTED),
             payment_method="mpesa" if by_mpesa else "on_delivery",
@@ -364,6 +370,16 @@ def place_order(
         begin_attempt(session, order_id, intent_id, amount_cents=total, phone=phone)
     else:
         _accept(session, session.get_one(Order, (bound_store(), order_id)))
+    if form.offers_read_in:
+        agree_with_order(
+            session,
+            customer.id,
+            order_id,
+            said_as=said_as or customer.id,
+            is_proven=form.customer_id is not None,
+            words=words_in(form.offers_read_in, shop=store.name),
+            actor=f"shopper:{form.channel}",
+        )
     record(
         session,
         "order.placed",

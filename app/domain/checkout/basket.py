@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.db.tenancy import bound_store
 from app.domain.catalog.queries import Picture
+from app.domain.customers.consent import AGREES
 from app.domain.delivery.areas import Area, UnknownArea, find_area, get_area
 from app.domain.delivery.fees import FeeRule
 from app.domain.delivery.queries import StoreArea, area_by_own_name, place_from_json, rule_from_json
@@ -98,6 +99,7 @@ class Basket:
     areas: list[Area]  # all that are served, by name; the checkout page's list
     trust: Trust | None
     is_test_shop: bool
+    agrees_to_offers: bool  # whether the known shopper does; asked for the checkout page
     has_standing: bool  # whether it became an order that is not paid; asked when it is ordered
 
     @property
@@ -191,6 +193,7 @@ _PAGE = f""",
   'areas', (SELECT json_agg(a.area) FROM app.delivery_areas a
              WHERE a.store_id = app.store_id() AND a.is_active),
   'trust', {TRUST_JSON},
+  'agrees', (SELECT {AGREES} FROM shopper c),
   'is_live', EXISTS (SELECT 1 FROM app.payment_settings
                       WHERE store_id = app.store_id() AND mode = 'live')
 """  # noqa: S608 - put together from our own text
@@ -325,6 +328,7 @@ def _read(
         areas=_areas(row.get("areas") or ()),
         trust=Trust.from_json(row["trust"]) if row.get("trust") else None,
         is_test_shop=not row.get("is_live", True),
+        agrees_to_offers=bool(row.get("agrees")),
         has_standing=row.get("has_standing", False),
     )
 

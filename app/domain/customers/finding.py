@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.db.tenancy import bound_store
 from app.domain.catalog.models import StockWait
 from app.domain.catalog.queries import escape_like
+from app.domain.customers.consent import AGREED
 from app.domain.customers.models import Customer, SavedNumber
 from app.domain.customers.queries import find_customer, person_behind, profiles_of
 from app.domain.orders.models import Order
@@ -145,8 +146,13 @@ WITH me AS MATERIALIZED (
 )
 
 
-def list_customers(session: Session, *, words: str = "", page: int = 1) -> list[Line]:
-    """One page of customers and one more, the newest first; of this name when there are words."""
+def list_customers(
+    session: Session, *, words: str = "", page: int = 1, agreed: bool = False
+) -> list[Line]:
+    """One page of customers and one more, the newest first; of this name when there are words.
+
+    ``agreed`` leaves those who agreed to offers.
+    """
     theirs = (
         select(
             func.count().label("orders"),
@@ -168,6 +174,8 @@ def list_customers(session: Session, *, words: str = "", page: int = 1) -> list[
     )
     if words:
         query = query.where(Customer.name.ilike(f"%{escape_like(words)}%"))
+    if agreed:
+        query = query.where(Customer.id.in_(AGREED))
     return [
         Line(customer, count, int(spent), last)
         for customer, count, spent, last in session.execute(query)

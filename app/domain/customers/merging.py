@@ -21,7 +21,9 @@ from app.domain.cart.models import Cart
 from app.domain.cart.queries import find_cart
 from app.domain.changes.actions import ChangedSince, puts_back, remember
 from app.domain.changes.models import Change
+from app.domain.customers.consent import Offers, keep_stops, offers_of
 from app.domain.customers.models import (
+    Consent,
     Customer,
     KeptApart,
     ProvenNumber,
@@ -51,13 +53,19 @@ class Owned:
 
 
 # What a customer owns. Later tables are added here.
-OWNED = (Owned(Order), Owned(ShopperSession), Owned(SavedNumber, once="phone_lookup"))
+OWNED = (
+    Owned(Order),
+    Owned(ShopperSession),
+    Owned(SavedNumber, once="phone_lookup"),
+    Owned(Consent),
+)
 # Moved by its own rule: two carts are joined, and a customer has one.
 JOINED = ("carts.customer_id",)
 # What says which profile is meant and stays as it is.
 STAYS = (
     "customers.merged_into",
     "orders.placed_as",
+    "consents.said_as",
     "kept_apart.one_id",
     "kept_apart.other_id",
 )
@@ -80,6 +88,7 @@ class Stakes:
     counts: dict[str, int] = field(default_factory=dict)
     spent_cents: int = 0
     has_cart: bool = False
+    offers: Offers = field(default_factory=lambda: Offers([]))
 
 
 def stakes_of(session: Session, customer: Customer) -> Stakes:
@@ -107,6 +116,7 @@ def stakes_of(session: Session, customer: Customer) -> Stakes:
         or 0
     )
     stakes.has_cart = _cart_of(session, customer.id) is not None
+    stakes.offers = offers_of(session, customer.id)
     return stakes
 
 
@@ -118,6 +128,7 @@ def merge_customers(session: Session, keep_id: UUID, other_id: UUID, *, actor: s
     keep, other = _locked(session, keep_id, other_id)
     if keep.id == other.id or keep.merged_into or other.merged_into:
         raise NotTwoProfiles
+    keep_stops(session, keep.id, other.id, actor=actor)
     before = {
         "keep": str(keep.id),
         "other": str(other.id),
@@ -152,6 +163,7 @@ def _take_apart(session: Session, change: Change) -> None:
     for owned in OWNED:
         _move_back(session, owned, was["moved"].get(owned.table, []), keep.id, other.id)
     _orders_since(session, keep.id, other.id, others)
+    _said_since(session, keep.id, other.id, others)
     _browsers_since(session, keep, other, others)
     if was["number"]:
         _delete_number(session, UUID(was["number"]))
@@ -269,6 +281,20 @@ def _orders_since(session: Session, keep_id: UUID, other_id: UUID, others: list[
                 ],
                 {"customer_id": other_id},
             )
+
+
+def _said_since(session: Session, keep_id: UUID, other_id: UUID, others: list[UUID]) -> None:
+    """What one of the other's numbers said about offers since the merge."""
+    _run(
+        session,
+        Consent,
+        [
+            Consent.store_id == bound_store(),
+            Consent.customer_id == keep_id,
+            Consent.said_as.in_(others),
+        ],
+        {"customer_id": other_id},
+    )
 
 
 def _browsers_since(session: Session, keep: Customer, other: Customer, others: list[UUID]) -> None:

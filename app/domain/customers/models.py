@@ -109,3 +109,30 @@ class KeptApart(StoreOwned, Base):
     other_id: Mapped[UUID]
     actor: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Consent(StoreOwned, Base):
+    """Something a customer said about offers. Rows stay as they are, but move in a merge."""
+
+    __tablename__ = "consents"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["store_id", "customer_id"], ["app.customers.store_id", "app.customers.id"]
+        ),
+        ForeignKeyConstraint(
+            ["store_id", "said_as"], ["app.customers.store_id", "app.customers.id"]
+        ),
+        ForeignKeyConstraint(["store_id", "order_id"], ["app.orders.store_id", "app.orders.id"]),
+    )
+
+    customer_id: Mapped[UUID]
+    said_as: Mapped[UUID]  # the profile whose number said it
+    purpose: Mapped[str]
+    is_given: Mapped[bool]
+    is_proven: Mapped[bool] = mapped_column(default=False)
+    words: Mapped[str] = mapped_column(default="")  # that were read, in the reader's language
+    version: Mapped[str] = mapped_column(default="")
+    source: Mapped[str]  # checkout, me, desk, merge
+    actor: Mapped[str]
+    order_id: Mapped[UUID | None]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

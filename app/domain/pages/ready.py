@@ -203,6 +203,7 @@ def _privacy(facts: Facts) -> Made:
             "Our staff and the rider see it, to serve your order. We sell it to nobody.",
             "We never see your M-Pesa PIN.",
             "We send you messages about your order; offers only if you agreed to them.",
+            "To stop offers, open Your phone (/me) in this shop and prove your number, or tell us.",
             "We keep records of sales for as long as the tax law asks.",
         ),
         _heading("What you may ask of us"),
@@ -311,7 +312,8 @@ def _faragha(facts: Facts) -> Made:
         _list(
             "Wafanyakazi wetu na mletaji huviona ili kuhudumia oda. Hatumuuzii mtu.",
             "Hatuoni kamwe PIN yako ya M-Pesa.",
-            "Tunakutumia ujumbe kuhusu oda yako; matangazo ikiwa tu umekubali.",
+            "Tunakutumia ujumbe kuhusu oda yako; ofa ikiwa tu umekubali.",
+            "Kusimamisha ofa, fungua Simu yako (/me) katika duka hili na uthibitishe namba yako, au tuambie.",
             "Tunahifadhi kumbukumbu za mauzo kwa muda ambao sheria ya kodi inataka.",
         ),
         _heading("Unachoweza kutuomba"),

@@ -67,6 +67,7 @@ SENTENCES = {
     "phone.revealed": _("%(code)s: the whole phone number was shown"),
     "customers.merged.changed": _("Two customers made one"),
     "customers.merged.taken_back": _("Two customers made one: taken apart again"),
+    "offers.stopped": _("A customer said to stop offers"),
     "payment.checked": _("%(code)s: asked M-Pesa again"),
     "payment.settled": _("%(amount)s settled for an order"),
     "review.accept": _("%(amount)s accepted as arrived"),

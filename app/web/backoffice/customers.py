@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from app.db.engine import db
 from app.domain.audit.actions import record
 from app.domain.changes.actions import latest_change
+from app.domain.customers.consent import stop_for
 from app.domain.customers.finding import (
     PAGE,
     find_by_words,
@@ -44,10 +45,11 @@ MOST_WORDS = 80
 @bp.get("/")
 @require_staff("customers.see")
 def show() -> ResponseReturnValue:
-    """Everybody who bought here, the newest first."""
+    """Everybody who bought here, the newest first; ``offers=yes``: who agreed to offers."""
     typed = request.args.get("page", "")
     page = int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 1
-    return _list_page(page=max(1, min(page, MOST_PAGES)))
+    agreed = request.args.get("offers") == "yes"
+    return _list_page(page=max(1, min(page, MOST_PAGES)), agreed=agreed)
 
 
 @bp.post("/find")
@@ -147,9 +149,21 @@ def apart(customer_id: UUID, other_id: UUID) -> ResponseReturnValue:
     return redirect(url_for(".alike"), code=303)
 
 
-def _list_page(*, page: int = 1, words: str = "", is_number: bool = False) -> str:
+@bp.post("/<uuid:customer_id>/offers/stop")
+@require_staff("customers.see")
+def stop_offers(customer_id: UUID) -> ResponseReturnValue:
+    """The customer told somebody here to stop. A yes is theirs alone to give."""
+    is_news = stop_for(db.session(), customer_id, actor=actor())
+    db.session.commit()
+    toast(_("Noted: no offers for this customer.") if is_news else _("They had stopped already."))
+    return redirect(url_for(".customer", customer_id=customer_id), code=303)
+
+
+def _list_page(
+    *, page: int = 1, words: str = "", is_number: bool = False, agreed: bool = False
+) -> str:
     session = db.session()
-    lines = [] if is_number else list_customers(session, words=words, page=page)
+    lines = [] if is_number else list_customers(session, words=words, page=page, agreed=agreed)
     return render_template(
         "backoffice/customers.html",
         lines=lines[:PAGE],
@@ -157,6 +171,7 @@ def _list_page(*, page: int = 1, words: str = "", is_number: bool = False) -> st
         page=page,
         words=words,
         is_number=is_number,
+        agreed=agreed,
     )
 
 

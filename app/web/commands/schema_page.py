@@ -18,6 +18,7 @@ PURPOSE = {
     "categories": "How a store arranges its products.",
     "changes": "What people changed in settings and goods, before and after, so that it can be taken back.",
     "channel_settings": "A store's own WhatsApp number and its sealed token.",
+    "consents": "What a customer said about offers: when, where, by which words. Rows only move in a merge.",
     "counters": "A number per store and purpose: the last order code, what did not add up last night.",
     "customer_groups": "Customers with prices of their own, like resellers.",
     "customers": "Someone who ordered, known by a phone number that is sealed here.",

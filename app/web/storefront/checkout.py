@@ -12,6 +12,7 @@ from app.db.engine import db
 from app.domain.cart.actions import choose_area, use_code
 from app.domain.checkout.actions import CheckoutForm, Review, make_offer, place_order, review
 from app.domain.checkout.basket import Basket, area_slug, checkout_basket
+from app.domain.customers.consent import words_in
 from app.domain.delivery.areas import UnknownArea, get_area
 from app.domain.delivery.queries import area_name
 from app.domain.errors import (
@@ -28,6 +29,7 @@ from app.domain.errors import (
     WayNotOffered,
 )
 from app.domain.promotions.coupons import CodeRefused
+from app.i18n import current_locale
 from app.i18n import gettext as _
 from app.ids import new_id, new_token
 from app.phones import InvalidPhone
@@ -68,6 +70,7 @@ class Typed:
     landmark: str = ""
     name: str = ""
     code: str = ""  # of a promotion, typed and not used yet
+    offers: str = ""  # the language of the box about offers, when it was ticked
     wrong: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -128,6 +131,7 @@ def place() -> ResponseReturnValue:
         pay_on_delivery=request.form.get("pay") == "on_delivery",
         shown_total_cents=cents_field("shown_total_cents"),
         shopper_token=shopper_token() if payer and not typed.phone else None,
+        offers_read_in=typed.offers,
     )
     try:
         placed = place_order(
@@ -246,6 +250,7 @@ def _facts(basket: Basket, typed: Typed) -> dict[str, Any]:
         "chosen_number": request.form.get("number", ""),
         "pickup": PICKUP,
         "is_test_shop": basket.is_test_shop,
+        "offer_words": "" if basket.agrees_to_offers else _offer_words(),
     }
 
 
@@ -257,7 +262,12 @@ def _typed() -> Typed:
         landmark=text_field("landmark", most=200),
         name=text_field("name", most=80),
         code=text_field("code", most=40),
+        offers=text_field("offers", most=2),
     )
+
+
+def _offer_words() -> str:
+    return words_in(current_locale(), shop=g.store.name)
 
 
 def _remembered(basket: Basket) -> Typed:

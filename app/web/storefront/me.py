@@ -6,6 +6,7 @@ from flask import (
     Blueprint,
     Response,
     current_app,
+    g,
     make_response,
     redirect,
     render_template,
@@ -22,6 +23,7 @@ from app.domain.customers.actions import (
     find_or_add_customer,
     start_shopper_session,
 )
+from app.domain.customers.consent import offers_of, words_in
 from app.domain.customers.numbers import MOST, numbers_of
 from app.domain.orders.queries import latest_orders_of
 from app.domain.orders.states import OrderStatus
@@ -77,6 +79,8 @@ def me_page(*, next_path: str = "", wrong: dict[str, str] | None = None, typed: 
         numbers=numbers_of(session, shopper, shopper_token()) if shopper else [],
         most=MOST,
         orders=latest_orders_of(session, shopper.id) if shopper else [],
+        offers=offers_of(session, shopper.id) if shopper else None,
+        offer_words=words_in(current_locale(), shop=g.store.name),
         status_words=STATUS_WORDS,
         next_path=next_path,
         wrong=wrong or {},

@@ -28,7 +28,8 @@ from app.domain.catalog.importing.cells import safe_cell, safe_phone
 from app.domain.catalog.importing.manifest import NAME as MANIFEST
 from app.domain.catalog.importing.own_columns import amount
 from app.domain.catalog.models import Category, Product, ProductImage, StockMovement, Variant
-from app.domain.customers.models import Customer
+from app.domain.customers.consent import AGREED
+from app.domain.customers.models import Consent, Customer
 from app.domain.ledger.models import LedgerEntry, LedgerTx
 from app.domain.media.making import WIDTHS
 from app.domain.media.pictures import file_name
@@ -49,7 +50,8 @@ _README: Final = """Everything of {store}, written {when}.
 products.csv     goods, one row per variant; bring it in again under Products, Import
 stock.csv        every movement of stock, with its reason
 orders.csv       orders;  order_lines.csv  what was bought, at the price agreed
-customers.csv    who bought{phones}
+customers.csv    who bought{phones}; send offers only to who agreed
+consents.csv     what they said about offers, and by which words
 ledger.csv       the money: entries of a transaction sum to zero
 pictures.csv     every picture, and its file below pictures/
 dukani.json      what another Dukani store needs to take the goods in as they were
@@ -109,6 +111,7 @@ def _write(session: Session, export: Export, file: IO[bytes]) -> dict[str, int]:
         "orders": lambda: _orders(session, export),
         "order_lines": lambda: _order_lines(session),
         "customers": lambda: _customers(session, export),
+        "consents": lambda: _consents(session, export),
         "ledger": lambda: _ledger(session),
         "pictures": lambda: _picture_list(session),
     }
@@ -258,17 +261,35 @@ def _order_lines(session: Session) -> tuple[Sequence[str], Rows]:
 
 def _customers(session: Session, export: Export) -> tuple[Sequence[str], Rows]:
     query = (
-        select(Customer)
+        select(Customer, Customer.id.in_(AGREED))
         .where(Customer.store_id == bound_store())
         .order_by(Customer.created_at, Customer.id)
     )
-    headers = ("Name", "Phone", "Language", "Last area", "Last landmark", "Since")
+    headers = ("Name", "Phone", "Language", "Last area", "Last landmark", "Since", "Offers")
     return headers, (
         (
             *(customer.name, _phone(customer, export), customer.language, customer.last_area),
             *(customer.last_landmark, _when(customer.created_at)),
+            "agreed" if agrees else "",
         )
-        for (customer,) in _stream(session, query)
+        for customer, agrees in _stream(session, query)
+    )
+
+
+def _consents(session: Session, export: Export) -> tuple[Sequence[str], Rows]:
+    query = (
+        select(Consent, Customer)
+        .join(Customer, (Customer.store_id == Consent.store_id) & (Customer.id == Consent.said_as))
+        .where(Consent.store_id == bound_store())
+        .order_by(Consent.at, Consent.id)
+    )
+    headers = ("When", "Phone", "Said", "Proved by a code", "Where", "Words", "Version")
+    return headers, (
+        (
+            *(_when(said.at), _phone(customer, export), "yes" if said.is_given else "stop"),
+            *("yes" if said.is_proven else "no", said.source, said.words, said.version),
+        )
+        for said, customer in _stream(session, query)
     )
 
 
