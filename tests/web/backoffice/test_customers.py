@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.db.tenancy import inside_store
 from app.domain.audit.models import AuditEntry
-from app.domain.customers.actions import find_or_add_customer
+from app.domain.customers.actions import find_or_add_customer, start_shopper_session
+from app.domain.customers.consent import agree_here, offers_of, stop_here, words_in
 from app.domain.customers.models import Customer
 from app.domain.customers.queries import find_customer
 from app.domain.orders.models import Order
@@ -181,6 +182,164 @@ def test_who_may_see_and_who_may_merge(
 @pytest.mark.parametrize("page", ["0", "-1", "x", "99999", "٣", "2"])
 def test_an_odd_page_number_is_a_page(owner: Desk, page: str) -> None:
     assert owner.get(f"{BASE}/?page={page}").status_code == 200
+
+
+# -- offers -----------------------------------------------------------------------------
+
+
+def told(session: Session, phone: str, *said: bool) -> Customer:
+    """Somebody who proved this number and said yes (True) or stop (False), in this order."""
+    customer = find_or_add_customer(session, phone=phone, is_verified=True)
+    token = start_shopper_session(session, customer, phone=phone)
+    for is_yes in said:
+        if is_yes:
+            agree_here(session, customer.id, token, words=words_in("en", shop="Duka"))
+        else:
+            stop_here(session, customer.id, token)
+    session.commit()
+    return customer
+
+
+def offers_on(page: str) -> str:
+    """What the page of a customer says counts now."""
+    found = re.search(r'id="offers">Offers</h2>\s*<div[^>]*><p><b[^>]*>([^<]*)</b>', page)
+    assert found is not None, page
+    return found[1]
+
+
+AGREED, NONE, NEVER = "Agreed", "Wants none", "Has not agreed"
+
+
+@pytest.mark.row("J57")
+@pytest.mark.parametrize(
+    ("mine", "theirs", "together"),
+    [
+        pytest.param(AGREED, AGREED, AGREED, id="both said yes"),
+        pytest.param(AGREED, NONE, NONE, id="the joining one said stop"),
+        pytest.param(NONE, AGREED, NONE, id="the staying one said stop"),
+        pytest.param(NONE, NONE, NONE, id="both said stop"),
+        pytest.param(NEVER, AGREED, AGREED, id="one said yes, the other nothing"),
+    ],
+)
+def test_what_two_customers_said_about_offers_moves_and_moves_back(
+    owner: Desk,
+    both: tuple[Customer, Customer],
+    session: Session,
+    mine: str,
+    theirs: str,
+    together: str,
+) -> None:
+    said = {AGREED: [True], NONE: [True, False], NEVER: []}
+    one, two = told(session, ONE, *said[mine]), told(session, TWO, *said[theirs])
+
+    def pages() -> list[str]:
+        return [offers_on(owner.read(f"{BASE}/{who.id}")) for who in (one, two)]
+
+    def agreed() -> set[str]:
+        listed = owner.read(f"{BASE}/?offers=yes")
+        assert ONE[4:] not in listed
+        return {str(who.id) for who in (one, two) if f"/customers/{who.id}" in listed}
+
+    assert pages() == [mine, theirs]
+    assert agreed() == {str(who.id) for who, its in ((one, mine), (two, theirs)) if its == AGREED}
+    path = f"/customers/{one.id}/merge/{two.id}"
+    preview = owner.read(f"{BASE}/{one.id}/merge/{two.id}")
+    row = re.search(r'<th scope="row">Offers</th><td>([^<]*)</td><td>([^<]*)</td>', preview)
+    assert row is not None
+    assert list(row.groups()) == [mine, theirs]
+    assert "gets none until they agree again" in preview
+
+    merged = owner.press(preview, path)
+    page = owner.read(merged.headers["Location"])
+    assert offers_on(page) == together
+    assert page.count("Said yes") == [mine, theirs].count(AGREED) + [mine, theirs].count(NONE)
+    assert agreed() == ({str(one.id)} if together == AGREED else set())
+
+    owner.undo(page)
+    assert pages() == [mine, theirs]
+
+
+@pytest.mark.row("J57")
+def test_after_a_merge_the_person_can_agree_again(
+    owner: Desk, both: tuple[Customer, Customer], session: Session
+) -> None:
+    one, two = told(session, ONE, True), told(session, TWO, False)
+    preview = owner.read(f"{BASE}/{one.id}/merge/{two.id}")
+    merged = owner.press(preview, f"/customers/{one.id}/merge/{two.id}")
+    page = owner.read(merged.headers["Location"])
+    assert offers_on(page) == NONE
+    assert f"kept when two customers were made one by {owner.name}" in page
+
+    told(session, TWO, True)
+
+    assert offers_on(owner.read(f"{BASE}/{one.id}")) == AGREED
+    owner.undo(page)
+    assert [offers_on(owner.read(f"{BASE}/{who.id}")) for who in (one, two)] == [AGREED, AGREED]
+
+
+def test_the_desk_notes_a_stop_with_who_and_can_note_no_yes(
+    owner: Desk, both: tuple[Customer, Customer], session: Session
+) -> None:
+    one = told(session, ONE, True)
+    page = owner.read(f"{BASE}/{one.id}")
+    assert offers_on(page) == AGREED
+    assert "on their own page" in page
+    assert "“Tell me about offers of Duka by SMS or WhatsApp. I can stop it at any time.”" in page
+
+    noted = owner.press(page, "/offers/stop")
+    page = owner.read(noted.headers["Location"])
+    assert "Noted: no offers for this customer." in page
+    assert offers_on(page) == NONE
+    assert f"told the shop, noted by {owner.name}" in page
+    again = owner.post(f"{BASE}/{one.id}/offers/stop", {"is_given": "true", "agree": "en"})
+    assert "They had stopped already." in owner.read(again.headers["Location"])
+    with pytest.raises(AssertionError, match="no form"):
+        owner.form(page, "/offers/stop")
+
+    session.rollback()
+    entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "offers.stopped")).one()
+    assert (entry.actor, entry.subject) == (owner.name, f"customer:{one.id}")
+    assert "A customer said to stop offers" in owner.read("/dash/<store>/audit/")
+
+
+def test_a_tick_nobody_proved_is_shown_as_that_and_is_in_no_list(
+    owner: Desk, session: Session
+) -> None:
+    order = make_order(session, phone=ONE, offers_read_in="en")
+    session.commit()
+    page = owner.read(f"{BASE}/{order.customer_id}")
+
+    assert offers_on(page) == "Ticked, not proved"
+    assert f"at checkout, {order.code}" in page
+    assert "Send no offers." in page
+    assert "Nobody has agreed to offers yet" in owner.read(f"{BASE}/?offers=yes")
+    assert f"/customers/{order.customer_id}" in owner.read(f"{BASE}/?offers=no")
+
+
+@pytest.mark.row("N5")
+def test_what_somebody_said_elsewhere_is_unknown_here(
+    both: tuple[Customer, Customer],
+    session: Session,
+    theirs: Store,
+    sign_in: Callable[..., Desk],
+) -> None:
+    one = told(session, ONE, True)
+    neighbour = sign_in("owner", where=theirs)
+
+    assert neighbour.post(f"{BASE}/{one.id}/offers/stop").status_code == 404
+    assert str(one.id) not in neighbour.read(f"{BASE}/?offers=yes")
+    session.rollback()
+    assert [said.counts for said in offers_of(session, one.id).log] == [True]
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("sales", 303), ("support", 303), ("packer", 403), ("rider", 403)]
+)
+def test_whoever_sees_customers_may_note_that_one_says_stop(
+    sign_in: Callable[..., Desk], both: tuple[Customer, Customer], role: str, status: int
+) -> None:
+    answer = sign_in(role).post(f"{BASE}/{both[0].id}/offers/stop")
+    assert answer.status_code == status
 
 
 # -- ways to pay ------------------------------------------------------------------------
