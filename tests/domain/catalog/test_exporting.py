@@ -37,6 +37,7 @@ from app.domain.catalog.importing.cells import meant_cell, safe_cell, safe_phone
 from app.domain.catalog.importing.pictures import bring_pictures, picture_counts
 from app.domain.catalog.importing.records import CatalogueImport, ImportChange
 from app.domain.catalog.models import Category, Product, ProductImage, Serial, Variant
+from app.domain.customers.consent import agree_with_order
 from app.domain.ledger.actions import post
 from app.domain.media.pictures import open_picture, store_picture
 from app.domain.stores.models import Store
@@ -395,6 +396,31 @@ def test_the_export_holds_orders_customers_stock_and_the_ledger(session: Session
         select(AuditEntry.detail).where(AuditEntry.action == "store.exported")
     ).all()
     assert sorted(entry["with_phones"] for entry in kept) == [False, True]
+
+
+def test_an_export_says_who_agreed_to_offers_and_by_which_words(session: Session) -> None:
+    for phone, is_sure in (("+254711000001", True), ("+254722000002", False)):
+        order = make_order(session, phone=phone)
+        agree_with_order(
+            session,
+            order.customer_id,
+            order.id,
+            said_as=order.customer_id,
+            is_proven=is_sure,
+            words="Tell me about offers",
+            actor="shopper:web",
+        )
+    session.commit()
+
+    with zipfile.ZipFile(io.BytesIO(zip_of(session, phones=True))) as archive:
+        customers = rows_in(archive.read("customers.csv"))
+        said = rows_in(archive.read("consents.csv"))
+
+    assert [(row[1][-3:], row[-1]) for row in customers[1:]] == [("001", "agreed"), ("002", "")]
+    assert [row[1:6] for row in said[1:]] == [
+        ["+254711000001", "yes", "yes", "checkout", "Tell me about offers"],
+        ["+254722000002", "yes", "no", "checkout", "Tell me about offers"],
+    ]
 
 
 @pytest.mark.row("I21")
