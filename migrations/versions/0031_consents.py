@@ -2,7 +2,7 @@
 
 from alembic import op
 
-revision = "0032_consents"
+revision = "0031_consents"
 down_revision = "0030_history"
 
 UP = """
