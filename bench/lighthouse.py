@@ -1,4 +1,4 @@
-"""Lighthouse over the shop's pages: four scores and five times, the worst of some runs.
+"""Lighthouse over the shop's pages and the owner's today: four scores and five times, the worst of some runs.
 
     python -m bench.lighthouse [--runs 3] [--base http://dakika.localhost:8000 --product /p/…]
 
@@ -14,13 +14,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench._lighthouse import Report, browser, look_at, worst
+from bench._lighthouse import NoReport, Report, browser, look_at, worst
 from bench._photos import give_photos
-from bench._stack import machine, running, table, wait_until_quiet
+from bench._stack import cookie_of, machine, running, table, wait_until_quiet
 from bench._wire import cart_cookie
+from bench.grid import owner
 
 MOST = {"FCP": 850.0, "LCP": 1220.0, "TBT": 10.0, "CLS": 0.0005, "TTI": 1300.0}
-UNLISTED = ("cart", "checkout", "order")
+UNLISTED = ("cart", "checkout", "order", "owner's today")
 
 
 def main() -> int:
@@ -30,14 +31,26 @@ def main() -> int:
     with _shop(asked) as (pages, cookies), browser() as port:
         for name, url in pages.items():
             wait_until_quiet(seconds=30)
-            cookie = cookies.get(name, "")
-            report = worst([look_at(url, port=port, cookie=cookie) for _ in range(asked.runs)])
+            report = worst(_runs(asked.runs, url, port, cookies.get(name, "")))
             misses = missed(name, report)
             is_met = is_met and not misses
             rows.append(_row(name, report, misses))
     print(table(["page", "scores", *MOST, "missed"], rows))
     print("\nmet" if is_met else "\nMISSED")
     return 0 if is_met else 1
+
+
+def _runs(count: int, url: str, port: int, cookie: str) -> list[Report]:
+    """So many reports of one page. A run without a trace saw nothing of it, and is made again."""
+    found: list[Report] = []
+    for _ in range(2 * count):
+        try:
+            found.append(look_at(url, port=port, cookie=cookie))
+        except NoReport as nothing:
+            print(f"{url}: {str(nothing)[:80]}", file=sys.stderr)
+        if len(found) == count:
+            return found
+    raise NoReport(f"{url}: {len(found)} of {count} runs")
 
 
 def missed(name: str, report: Report) -> list[str]:
@@ -64,7 +77,7 @@ def _row(name: str, report: Report, misses: list[str]) -> list[object]:
 
 @contextmanager
 def _shop(asked: argparse.Namespace) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
-    """The addresses to look at, and the cookies that the cart and the checkout need."""
+    """The addresses to look at, and the cookies of those that need some."""
     if asked.base:
         pages = {"home": "/", "category": asked.category, "product": asked.product}
         cookie = cart_cookie(asked.base, asked.product)
@@ -78,7 +91,9 @@ def _shop(asked: argparse.Namespace) -> Iterator[tuple[dict[str, str], dict[str,
         shopper.add()
         order = shopper.place()
         shopper.add()
-        cookie = "; ".join(f"{name}={value}" for name, value in shopper.cookies.items())
+        cookie = cookie_of(shopper.cookies)
+        with owner(world, shop) as desk:
+            owners = desk.headers["Cookie"]
         base = f"http://{shop.host}:{world.stack.port}"
         pages = {
             "home": "/",
@@ -89,9 +104,10 @@ def _shop(asked: argparse.Namespace) -> Iterator[tuple[dict[str, str], dict[str,
             "order": order,
             "area": "/areas/kilimani",
         }
+        today = f"http://localhost:{world.stack.port}/dash/{shop.slug}/"
         yield (
-            {name: base + path for name, path in pages.items()},
-            {"cart": cookie, "checkout": cookie},
+            {name: base + path for name, path in pages.items()} | {"owner's today": today},
+            {"cart": cookie, "checkout": cookie, "owner's today": owners},
         )
 
 
