@@ -43,18 +43,33 @@ def open_store() -> Response | None:
     Sets ``g.store``. Unknown hosts get a constant 421; the platform's host gets 404; a shop
     that the platform has closed answers 503, but for the orders people have there.
     """
+    return _open_store(as_now=not _is_read())
+
+
+def open_kept_store() -> Response | None:
+    """The same for the cart: what lies in it is decided by goods and never by the store's own row.
+
+    So whoever puts something in gets the store as whoever looks does, at most a second old.
+    """
+    return _open_store(as_now=False)
+
+
+def _open_store(*, as_now: bool) -> Response | None:
     if is_platform_host():
         abort(404)
-    is_read = request.method in ("GET", "HEAD")
-    if is_read:
+    if _is_read():
         plan_once(db.session())
-    store = _store_of_host(is_read=is_read)
+    store = _store_of_host(as_now=as_now)
     if store is None:
         return make_response(
             UNKNOWN_HOST, 421, {"Content-Type": "text/plain", "Cache-Control": "no-store"}
         )
     g.store = store
     return _closed() if store.status == SUSPENDED and not _is_receipt() else None
+
+
+def _is_read() -> bool:
+    return request.method in ("GET", "HEAD")
 
 
 def _known_host() -> Known | None:
@@ -64,22 +79,22 @@ def _known_host() -> Known | None:
     return versions.look(request_host())
 
 
-def _store_of_host(*, is_read: bool) -> Store | None:
+def _store_of_host(*, as_now: bool) -> Store | None:
     """The store of this host; None for an unknown one.
 
-    Whoever only looks gets the one read for this version of the store's pages, if it was: it belongs
-    to no session, and an edit makes another version, which has it read anew. Whoever does something
-    gets the row as it is now, of their own session.
+    ``as_now`` is the row as it is now, of the request's own session. Else it is the one read for
+    this version of the store's pages, if it was: that belongs to no session, and an edit makes
+    another version, which has it read anew.
     """
     known = _known_host()
     if known is None:
         return None
     bind_store(known.store_id)
-    if is_read and known.facts is not None:
+    if not as_now and known.facts is not None:
         kept: Store = known.facts
         return kept
     store = db.session.get_one(Store, known.store_id)
-    if is_read:
+    if not as_now:
         db.session.expunge(store)
         known.facts = store
     return store
@@ -87,7 +102,7 @@ def _store_of_host(*, is_read: bool) -> Store | None:
 
 def _is_receipt() -> bool:
     """Whoever has bought still sees their order; nothing new is begun in a closed shop."""
-    return request.method in ("GET", "HEAD") and request.path.startswith("/o/")
+    return _is_read() and request.path.startswith("/o/")
 
 
 def _closed() -> Response:

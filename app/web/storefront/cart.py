@@ -39,10 +39,10 @@ from app.web.security import origin_checked
 from app.web.shopper import cart_id, chosen_area, remember_cart, shopper_token
 from app.web.storefront.browse import MAX_OPTIONS
 from app.web.storefront.words import said_before
-from app.web.tenancy import open_store
+from app.web.tenancy import open_kept_store
 
 bp = Blueprint("cart", __name__)
-bp.before_request(open_store)
+bp.before_request(open_kept_store)
 
 
 @dataclass(frozen=True)
