@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -40,6 +40,8 @@ from app.domain.errors import (
     StorePaused,
     WayNotOffered,
 )
+from app.domain.loyalty.actions import PointsGone, spend
+from app.domain.loyalty.settings import rules_of
 from app.domain.messaging.actions import tell_customer
 from app.domain.orders import stock
 from app.domain.orders.events import note
@@ -61,7 +63,14 @@ from app.domain.promotions.coupons import (
     used_up,
     why_not,
 )
-from app.domain.promotions.pricing import PricedBasket, PricedLine, price_basket
+from app.domain.promotions.pricing import (
+    Points,
+    PricedBasket,
+    PricedLine,
+    price_basket,
+    spend_points,
+    usable_points,
+)
 from app.domain.promotions.using import count_uses, give_back, take_again
 from app.domain.restock.actions import use_what_was_kept
 from app.domain.stores.models import Store
@@ -114,6 +123,7 @@ class CheckoutForm:
     name: str = ""
     is_pickup: bool = False
     pay_on_delivery: bool = False
+    use_points: bool = False  # of ``customer_id``, as many as the goods can take
     shown_total_cents: int | None = None
     shopper_token: str | None = None  # of a browser in which the phone was proved
     channel: str = "web"
@@ -132,6 +142,7 @@ class CheckoutForm:
             self.name.strip(),
             self.is_pickup,
             self.pay_on_delivery,
+            *(["points"] if self.use_points else ()),
         ]
         return hashlib.sha256(json.dumps(facts).encode()).digest()
 
@@ -143,6 +154,8 @@ class Offer:
     priced: PricedBasket
     coupon: Coupon | None
     code_problem: str
+    usable_points: int = 0
+    used_points: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +182,7 @@ class Review:
 
     lines: list[ReviewedLine]
     subtotal_cents: int
-    discounts: list[tuple[str, int]]  # deals, bundles and the code, by name
+    discounts: list[tuple[str, int]]  # deals, bundles, the code and points, by name
     discount_cents: int
     fee_cents: int | None
     fee_reason: str
@@ -181,6 +194,8 @@ class Review:
     preview: FeePreview | None = None
     changes: list[str] = field(default_factory=list)
     problem: str = ""
+    usable_points: int = 0
+    points_worth_cents: int = 0  # of all that are usable
 
     @property
     def net_cents(self) -> int:
@@ -220,6 +235,19 @@ def make_offer(basket: Basket, *, area: str | None, is_pickup: bool = False) -> 
     return Offer(priced=priced, coupon=coupon, code_problem="")
 
 
+def offer_points(store: Store, basket: Basket, offer: Offer, *, are_used: bool) -> Offer:
+    """The same offer with the shopper's points: how many it can take, and taken off if they wish."""
+    rules = rules_of(store)
+    if rules is None or basket.shopper is None or basket.shopper.points <= 0:
+        return offer
+    points = Points(basket.shopper.points, rules.point_worth_cents, _("Points"))
+    usable = usable_points(offer.priced, points)
+    if not (usable and are_used):
+        return replace(offer, usable_points=usable)
+    priced = spend_points(offer.priced, points)
+    return replace(offer, priced=priced, usable_points=usable, used_points=usable)
+
+
 def review(
     session: Session,
     store: Store,
@@ -228,11 +256,13 @@ def review(
     area: str | None,
     is_pickup: bool = False,
     is_binding: bool = True,
+    use_points: bool | None = None,
 ) -> Review:
     """Price a cart for showing, and say what stands in the way.
 
     ``area`` is the slug that was chosen; the basket was read for it. A binding review writes the
     delivery quote that it shows; else there is the ``preview`` of delivery, and nothing written.
+    ``use_points`` is whether the shopper's points are spent, None where they cannot be.
     """
     lines = basket.sellable
     changes = [
@@ -241,6 +271,8 @@ def review(
         if line.quantity > line.stock
     ]
     offer = make_offer(basket, area=area, is_pickup=is_pickup)
+    if use_points is not None:
+        offer = offer_points(store, basket, offer, are_used=use_points)
     fee: int | None = None
     preview: FeePreview | None = None
     reason = promise = problem = ""
@@ -277,6 +309,8 @@ def review(
         preview=preview,
         changes=changes,
         problem=problem,
+        usable_points=offer.usable_points,
+        points_worth_cents=offer.usable_points * store.point_worth_cents,
     )
 
 
@@ -289,7 +323,7 @@ def place_order(
     that a refresh or a second tab makes no second order.
 
     Raises EmptyCart, FieldProblem, AreaNotServed, BelowMinimumOrder, OutOfStock, CodeRefused,
-    PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused, WayNotOffered.
+    PointsGone, PriceChanged, AmountNotPayable, TooManyTries, KeyReused, StorePaused, WayNotOffered.
     The caller rolls back.
     """
     order_id = new_id()
@@ -365,6 +399,9 @@ def place_order(
         use_what_was_kept(session, cart_id)
     stock.hold(session, order_id, wanted, until=timings().reservation_end(placed_at))
     count_uses(session, order_id, agreed.given(), phone_lookup=lookup, coupon=agreed.coupon)
+    if agreed.offer.used_points:
+        who = f"shopper:{form.channel}"
+        spend(session, customer.id, order_id, agreed.offer.used_points, actor=who)
     intent_id = open_intent(session, order_id, total)
     if by_mpesa:
         begin_attempt(session, order_id, intent_id, amount_cents=total, phone=phone)
@@ -482,11 +519,17 @@ def _agree(
 ) -> _Agreed:
     """Work out the price and compare it with what the page showed.
 
-    Raises CodeRefused, PriceChanged, AmountNotPayable and what stands in the way of delivery.
+    Raises CodeRefused, PointsGone, PriceChanged, AmountNotPayable and what stands in the way of
+    delivery.
     """
     offer = make_offer(basket, area=area, is_pickup=form.is_pickup)
     if offer.code_problem:
         raise CodeRefused(offer.code_problem)
+    if form.use_points:
+        if basket.shopper is not None and basket.shopper.id == form.customer_id:
+            offer = offer_points(store, basket, offer, are_used=True)
+        if not offer.used_points:
+            raise PointsGone
     quoted = _delivery(session, store, basket, form, area, offer)
     fee, reason = _fee_with_code(quoted, offer.coupon)
     rounded = round_to_shilling(offer.priced.net_cents + fee)
@@ -606,7 +649,7 @@ def _standing_order(
     wanted: dict[UUID, int],
     area: str | None,
 ) -> Placed | None:
-    """The unpaid order this cart already became, if it is for the same goods, place and code.
+    """The unpaid order this cart already became, if it is for the same goods, place, code and points.
 
     An unpaid order for other goods is cancelled once no prompt for it can be answered.
     """
@@ -620,6 +663,7 @@ def _standing_order(
         and order.is_pickup == form.is_pickup
         and order.area == (area if basket.place is not None and not form.is_pickup else None)
         and (order.coupon_code or "") == basket.typed_code
+        and order.is_paid_with_points == form.use_points
     )
     live = session.scalar(
         select(PaymentAttempt.id).where(

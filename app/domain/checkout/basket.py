@@ -65,6 +65,7 @@ class KnownShopper:
     name: str
     last_area: str | None
     last_landmark: str
+    points: int  # of loyalty; what this cart's own unpaid order spent counts as there
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +165,13 @@ SELECT json_build_object(
        AND kind = 'coupon' AND is_active AND removed_at IS NULL),
   'shopper', (SELECT json_build_object('id', id, 'phone', encode(phone_sealed, 'base64'),
        'lookup', encode(phone_lookup, 'base64'), 'name', name, 'last_area', last_area,
-       'last_landmark', last_landmark) FROM shopper),
+       'last_landmark', last_landmark, 'points',
+       (SELECT coalesce(sum(m.points), 0) FROM app.point_moves m
+         WHERE m.store_id = app.store_id() AND m.customer_id = shopper.id)
+       - (SELECT coalesce(sum(m.points), 0) FROM app.orders o
+            JOIN app.point_moves m ON m.store_id = o.store_id AND m.order_id = o.id
+           WHERE o.store_id = app.store_id() AND o.cart_id = :cart_id
+             AND o.status = 'pending_payment' AND m.customer_id = shopper.id)) FROM shopper),
   'place', (SELECT json_build_object('area', a.area, 'fee_cents', a.fee_cents,
        'minimum_order_cents', a.minimum_order_cents, 'free_from_cents', a.free_from_cents,
        'minutes', a.minutes) FROM app.delivery_areas a
@@ -368,6 +375,7 @@ def _shopper(row: Mapping[str, Any]) -> KnownShopper:
         name=row["name"],
         last_area=row["last_area"],
         last_landmark=row["last_landmark"],
+        points=row["points"],
     )
 
 

@@ -32,6 +32,8 @@ from app.domain.customers.models import (
 )
 from app.domain.customers.queries import profiles_of
 from app.domain.errors import DomainError, NotFound
+from app.domain.loyalty.models import PointMove
+from app.domain.loyalty.queries import balance_of
 from app.domain.orders.models import Order
 from app.i18n import gettext_lazy as _
 from app.ids import new_id
@@ -58,6 +60,7 @@ OWNED = (
     Owned(ShopperSession),
     Owned(SavedNumber, once="phone_lookup"),
     Owned(Consent),
+    Owned(PointMove),
 )
 # Moved by its own rule: two carts are joined, and a customer has one.
 JOINED = ("carts.customer_id",)
@@ -89,6 +92,7 @@ class Stakes:
     spent_cents: int = 0
     has_cart: bool = False
     offers: Offers = field(default_factory=lambda: Offers([]))
+    points: int = 0
 
 
 def stakes_of(session: Session, customer: Customer) -> Stakes:
@@ -117,6 +121,7 @@ def stakes_of(session: Session, customer: Customer) -> Stakes:
     )
     stakes.has_cart = _cart_of(session, customer.id) is not None
     stakes.offers = offers_of(session, customer.id)
+    stakes.points = balance_of(session, customer.id) if stakes.counts["point_moves"] else 0
     return stakes
 
 
@@ -197,7 +202,17 @@ def keep_apart(session: Session, one_id: UUID, other_id: UUID, *, actor: str) ->
 
 
 def _locked(session: Session, *ids: UUID) -> tuple[Customer, Customer]:
-    """The two profiles, rows taken in the order of their ids. Raises NotFound."""
+    """The two profiles, rows taken in the order of their ids. Raises NotFound.
+
+    Their orders are locked before them: a delivery holds its order when it gives the customer
+    points, which waits for the customer's row.
+    """
+    session.execute(
+        select(Order.id)
+        .where(Order.store_id == bound_store(), Order.customer_id.in_(ids))
+        .order_by(Order.id)
+        .with_for_update()
+    )
     found = {
         customer.id: customer
         for customer in session.scalars(

@@ -19,6 +19,7 @@ from app.domain.catalog.models import StockMovement
 from app.domain.delivery.models import Rider
 from app.domain.errors import DomainError, FieldProblem, NotFound
 from app.domain.ledger.actions import post
+from app.domain.loyalty.actions import earn
 from app.domain.messaging.actions import tell_customer
 from app.domain.orders.events import note, words
 from app.domain.orders.models import Order, OrderEvent
@@ -197,7 +198,8 @@ def mark_delivered(
         raise _changed(session, order)
     _move(session, order, S.DELIVERED)
     order.delivered_at = utcnow()
-    note(session, order, "delivered", actor=actor, channel="staff")
+    earned = earn(session, order, actor=actor)
+    note(session, order, "delivered", actor=actor, channel="staff", **_points(earned))
     _finish(session, order, "delivered", actor, tell="delivered")
 
 
@@ -210,7 +212,8 @@ def mark_collected(
         raise _changed(session, order)
     _move(session, order, S.DELIVERED)
     order.delivered_at = utcnow()
-    note(session, order, "collected", actor=actor, channel="staff")
+    earned = earn(session, order, actor=actor)
+    note(session, order, "collected", actor=actor, channel="staff", **_points(earned))
     _finish(session, order, "collected", actor, tell="collected")
 
 
@@ -235,7 +238,7 @@ def cancel_order(
     if not release_hold(session, order) and _goods_are_out(session, order):
         return_to_stock(session, order, actor=actor)
     units_come_back(session, order)
-    give_back(session, order.id)
+    give_back(session, order.id, actor=actor)
     note(session, order, "cancelled", actor=actor, channel="staff")
     note(session, order, "note", actor=actor, channel="staff", is_public=False, text=why)
     owed_cents = _owe_back(session, order)
@@ -338,6 +341,10 @@ def _move(session: Session, order: Order, status: OrderStatus) -> None:
     if status not in NEXT[OrderStatus(order.status)]:
         raise _changed(session, order)
     order.move_to(status)
+
+
+def _points(earned: int) -> dict[str, int]:
+    return {"points": earned} if earned else {}
 
 
 def _changed(session: Session, order: Order) -> OrderChanged:

@@ -71,13 +71,18 @@ class Order(StoreOwned, Base):
 
     @property
     def discounts(self) -> list[tuple[str, int]]:
-        """What deals, bundles and the code took off, by name, in cents."""
+        """What deals, bundles, the code and points took off, by name, in cents."""
         found: dict[str, int] = {}
         for line in self.lines:
             for step in line.steps:
-                if step["kind"] in ("deal", "bundle", "coupon"):
+                if step["kind"] in ("deal", "bundle", "coupon", "points"):
                     found[step["name"]] = found.get(step["name"], 0) + step["cents"]
         return list(found.items())
+
+    @property
+    def is_paid_with_points(self) -> bool:
+        """Whether points took something off its price."""
+        return any(step["kind"] == "points" for line in self.lines for step in line.steps)
 
     def move_to(self, status: OrderStatus) -> None:
         """The only way a status changes in Python. Raises IllegalTransition."""
@@ -113,7 +118,7 @@ class OrderLine(StoreOwned, Base):
     vat_rate: Mapped[int] = mapped_column(default=0)
     vat_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     total_cents: Mapped[int] = mapped_column(BigInteger)  # price times quantity
-    discount_cents: Mapped[int] = mapped_column(BigInteger, default=0)  # by deals and the code
+    discount_cents: Mapped[int] = mapped_column(BigInteger, default=0)  # by deals, the code and points
     trace: Mapped[dict[str, Any]] = mapped_column(default=dict)  # promotions.pricing: why so much
 
     order: Mapped[Order] = relationship(back_populates="lines")

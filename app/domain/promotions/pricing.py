@@ -5,7 +5,7 @@ The one rule of combining (docs/promotions.md says it to owners):
 1. A unit has one price: the lowest of its shelf price, the timed sale, the tier of its quantity
    and the price of the shopper's group. These never add up.
 2. A unit takes part in one deal or bundle at most. The deal that gives most goes first.
-3. One code per order comes on top.
+3. One code per order comes on top, and after it the points the shopper spends.
 
 Nothing goes below a floor price unless the promotion was allowed to. All amounts are cents;
 what is taken off is whole shillings, so what remains is whole where prices are. The answer does
@@ -15,7 +15,7 @@ not depend on the order in which goods or rules come.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +79,18 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Points:
+    """What a shopper may spend: how many points, and what one takes off. They stop at floors."""
+
+    available: int
+    worth_cents: int
+    name: str
+    id: None = None
+    kind: str = "points"
+    ignores_floor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One reason: how many cents it took off the whole line."""
 
@@ -95,7 +107,7 @@ class PricedLine:
     goods: Goods
     unit_cents: int
     steps: list[Step] = field(default_factory=list)
-    discount_cents: int = 0  # by deals, bundles and the code
+    discount_cents: int = 0  # by deals, bundles, the code and points
     free_units: int = 0  # that no deal has taken yet
 
     @property
@@ -108,7 +120,7 @@ class PricedLine:
         """What is paid for it."""
         return self.total_cents - self.discount_cents
 
-    def room_cents(self, rule: Rule) -> int:
+    def room_cents(self, rule: Rule | Points) -> int:
         """How much the rule may still take off, in whole shillings."""
         floor = 0 if rule.ignores_floor else min(self.goods.floor_cents, self.unit_cents)
         return (
@@ -117,7 +129,7 @@ class PricedLine:
             * CENTS_PER_SHILLING
         )
 
-    def take_off(self, rule: Rule, cents: int) -> None:
+    def take_off(self, rule: Rule | Points, cents: int) -> None:
         if cents:
             self.discount_cents += cents
             self.steps.append(Step(rule.kind, rule.name, cents, rule.id))
@@ -163,11 +175,11 @@ class PricedBasket:
         return found
 
     def reasons(self) -> list[tuple[str, int]]:
-        """What deals, bundles and the code took off, summed by name, for the lines of a cart."""
+        """What deals, bundles, the code and points took off, by name, for the lines of a cart."""
         found: dict[tuple[UUID | None, str], int] = {}
         for line in self.lines:
             for step in line.steps:
-                if step.kind in ("deal", "bundle", "coupon"):
+                if step.kind in ("deal", "bundle", "coupon", "points"):
                     at = (step.rule_id, step.name)
                     found[at] = found.get(at, 0) + step.cents
         return [(name, cents) for (_id, name), cents in found.items()]
@@ -183,6 +195,24 @@ def price_basket(
     _apply_deals(in_order, [rule for rule in ruled if rule.kind in ("deal", "bundle")])
     if coupon is not None and coupon.effect != "free_delivery":
         _apply_coupon(in_order, coupon)
+    return PricedBasket(lines)
+
+
+def usable_points(basket: PricedBasket, points: Points) -> int:
+    """How many of the points this basket can take: whole points, and something is left to pay."""
+    room = sum(line.room_cents(points) for line in basket.lines)
+    most = min(room, basket.net_cents - CENTS_PER_SHILLING)
+    return max(0, min(points.available, most // points.worth_cents))
+
+
+def spend_points(basket: PricedBasket, points: Points) -> PricedBasket:
+    """The same basket, with as many of the points taken off as it can take."""
+    lines = [replace(line, steps=list(line.steps)) for line in basket.lines]
+    in_order = sorted(lines, key=lambda line: line.goods.key)
+    weights = {at: line.net_cents for at, line in enumerate(in_order)}
+    cents = usable_points(basket, points) * points.worth_cents
+    for at, off in _share(points, in_order, weights, cents).items():
+        in_order[at].take_off(points, off)
     return PricedBasket(lines)
 
 
@@ -330,7 +360,7 @@ def _within_room(rule: Rule, lines: list[PricedLine], wished: dict[int, int]) ->
 
 
 def _share(
-    rule: Rule, lines: list[PricedLine], weights: dict[int, int], cents: int
+    rule: Rule | Points, lines: list[PricedLine], weights: dict[int, int], cents: int
 ) -> dict[int, int]:
     """Split an amount over lines by weight, in whole shillings and within each line's room."""
     room = {at: lines[at].room_cents(rule) // CENTS_PER_SHILLING for at in weights}

@@ -2,7 +2,8 @@
 
 A code's limits are one conditional UPDATE with a CHECK behind it, so that no number of orders at
 once can spend more than the owner allowed. Goods are always held before a code is counted, and
-let go before it is given back: two orders meet their locks in one order.
+let go before it is given back: two orders meet their locks in one order. Points that an order
+spent go the same ways, after its code.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.domain.loyalty.actions import give_back_points, take_points_again
 from app.domain.promotions.coupons import CodeRefused, Coupon, only_first, used_before, used_up
 from app.ids import new_id
 
@@ -42,10 +44,13 @@ _NOTE = text(
 _GIVE_BACK = text(
     "WITH back AS (UPDATE app.promotion_uses u SET released_at = now()"
     " WHERE u.store_id = app.store_id() AND u.order_id = :order_id AND u.released_at IS NULL"
-    " RETURNING u.promotion_id, u.given_cents, u.is_over)"
-    " UPDATE app.promotions p SET used = p.used - 1, given_cents = p.given_cents - b.given_cents"
+    " RETURNING u.promotion_id, u.given_cents, u.is_over),"
+    " freed AS (UPDATE app.promotions p SET used = p.used - 1,"
+    " given_cents = p.given_cents - b.given_cents"
     " FROM back b WHERE p.store_id = app.store_id() AND p.id = b.promotion_id"
-    " AND p.kind = 'coupon' AND NOT b.is_over"
+    " AND p.kind = 'coupon' AND NOT b.is_over)"
+    " SELECT EXISTS (SELECT 1 FROM app.point_moves WHERE store_id = app.store_id()"
+    " AND order_id = :order_id)"
 )
 # What an order lost is taken once more: where the limits allow it, or beside them.
 _TAKE_AGAIN = text(
@@ -66,8 +71,10 @@ _TAKE_AGAIN = text(
     " RETURNING u.id"
 )
 _LOST = text(
-    "SELECT count(*) FROM app.promotion_uses WHERE store_id = app.store_id()"
-    " AND order_id = :order_id AND released_at IS NOT NULL"
+    "SELECT (SELECT count(*) FROM app.promotion_uses WHERE store_id = app.store_id()"
+    " AND order_id = :order_id AND released_at IS NOT NULL) AS uses,"
+    " EXISTS (SELECT 1 FROM app.point_moves WHERE store_id = app.store_id()"
+    " AND order_id = :order_id AND reason = 'given_back') AS points"
 )
 
 
@@ -96,23 +103,28 @@ def count_uses(
         )
 
 
-def give_back(session: Session, order_id: UUID) -> None:
-    """The order is called off, or its time to pay ran out: its uses are free again. Once."""
-    session.execute(_GIVE_BACK, {"order_id": order_id})
+def give_back(session: Session, order_id: UUID, *, actor: str = "system") -> None:
+    """The order is called off, or its time to pay ran out: its uses are free again. Once.
+
+    The points it spent are the customer's again.
+    """
+    if session.scalar(_GIVE_BACK, {"order_id": order_id}):
+        give_back_points(session, order_id, actor=actor)
 
 
 def take_again(session: Session, order_id: UUID, *, is_paid: bool) -> None:
-    """The order lives again. Raises CodeRefused when its code was used up since.
+    """The order lives again. Raises CodeRefused when its code was used up since, and PointsGone.
 
     ``is_paid``: the money has come, at the price that was agreed, so it is never refused; what
     no longer fits the code's limits is counted beside them (``is_over``).
     """
-    lost = session.scalar(_LOST, {"order_id": order_id})
-    if not lost:
-        return
-    kept = session.scalars(_TAKE_AGAIN, {"order_id": order_id, "is_paid": is_paid}).all()
-    if len(kept) < lost:
-        raise CodeRefused(used_up())
+    lost = session.execute(_LOST, {"order_id": order_id}).one()
+    if lost.uses:
+        kept = session.scalars(_TAKE_AGAIN, {"order_id": order_id, "is_paid": is_paid}).all()
+        if len(kept) < lost.uses:
+            raise CodeRefused(used_up())
+    if lost.points:
+        take_points_again(session, order_id, is_paid=is_paid)
 
 
 def _count_code(

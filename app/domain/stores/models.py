@@ -37,6 +37,9 @@ class Store(Base):
     accepts_pay_on_delivery: Mapped[bool] = mapped_column(default=False)
     pay_first: Mapped[str] = mapped_column(default="mpesa")  # which way to pay is offered first
     accepts_pickup: Mapped[bool] = mapped_column(default=True)
+    gives_points: Mapped[bool] = mapped_column(default=False)  # loyalty.settings
+    goods_per_point_cents: Mapped[int] = mapped_column(BigInteger, default=100_00)
+    point_worth_cents: Mapped[int] = mapped_column(BigInteger, default=1_00)
     callback_trust_limit_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     licence: Mapped[str] = mapped_column(default="")  # of trade, as the county wrote it
     logo: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))

@@ -36,6 +36,7 @@ SCREENS: dict[str, tuple[str, ...]] = {
         "accepts_pickup",
     ),
     "settings.paying": ("accepts_mpesa", "accepts_pay_on_delivery", "pay_first"),
+    "settings.points": ("gives_points", "goods_per_point_cents", "point_worth_cents"),
     "settings.hours": ("opening_hours", "holidays"),
     "settings.theme": ("colour_hue", "density", "home_layout", "corners"),
     "settings.pause": ("status", "paused_words", "paused_until"),

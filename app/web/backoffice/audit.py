@@ -97,6 +97,8 @@ SENTENCES = {
     "settings.theme.taken_back": _("The shop's look put back"),
     "settings.paying.changed": _("Ways to pay changed"),
     "settings.paying.taken_back": _("Ways to pay put back"),
+    "settings.points.changed": _("Points for customers changed"),
+    "settings.points.taken_back": _("Points for customers put back"),
     "settings.pause.changed": _("A break begun or ended"),
     "settings.pause.taken_back": _("The break put back as it was"),
     "areas.changed": _("Areas or fees changed"),

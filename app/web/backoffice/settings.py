@@ -37,9 +37,12 @@ from app.web.backoffice.settings_reading import (
     hours_of,
     pause_of,
     paying_of,
+    percent_words,
+    points_of,
     read_hours,
     read_pause,
     read_paying,
+    read_points,
     read_shop,
     read_theme,
     shop_of,
@@ -78,6 +81,12 @@ PAYING = Screen(
     gettext_lazy("M-Pesa, or when it arrives: which are open, and which comes first"),
     "wallet",
 )
+POINTS = Screen(
+    "points",
+    gettext_lazy("Points"),
+    gettext_lazy("What customers earn with what they bought, and what it is worth at checkout"),
+    "tag",
+)
 HOURS = Screen(
     "hours",
     gettext_lazy("Opening hours"),
@@ -96,7 +105,7 @@ PAUSE = Screen(
     gettext_lazy("Shoppers can look but not order, until you are back"),
     "cross",
 )
-SCREENS = (SHOP, PAYING, HOURS, THEME, PAUSE)
+SCREENS = (SHOP, PAYING, POINTS, HOURS, THEME, PAUSE)
 
 DENSITY_WORDS = {"roomy": gettext_lazy("Roomy"), "tight": gettext_lazy("Close together")}
 LAYOUT_WORDS = {
@@ -168,6 +177,18 @@ def paying() -> ResponseReturnValue:
 @require_staff("store.change")
 def save_paying() -> ResponseReturnValue:
     return _save(PAYING, read_paying(request.form))
+
+
+@bp.get("/points")
+@require_staff("store.see")
+def points() -> ResponseReturnValue:
+    return _page(POINTS, Read(points_of(g.store)))
+
+
+@bp.post("/points")
+@require_staff("store.change")
+def save_points() -> ResponseReturnValue:
+    return _save(POINTS, read_points(request.form))
 
 
 @bp.get("/hours")
@@ -298,13 +319,20 @@ def _facts(screen: Screen, read: Read) -> dict[str, Any]:
             ("corners", _("Corners"), [(v, CORNER_WORDS[v]) for v in CORNERS]),
         ],
         "shop_url": _shop_url(),
+        "percent": percent_words(g.store),
     }
 
 
 def _typed_now(screen: Screen) -> dict[str, Any]:
     if screen is PAUSE:
         return pause_of(g.store, utcnow())
-    forms = {"shop": shop_of, "paying": paying_of, "hours": hours_of, "theme": theme_of}
+    forms = {
+        "shop": shop_of,
+        "paying": paying_of,
+        "points": points_of,
+        "hours": hours_of,
+        "theme": theme_of,
+    }
     return forms[screen.key](g.store)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 from app.clock import at_nairobi, nairobi
 from app.domain.delivery.queries import WEEKDAYS
+from app.domain.loyalty.settings import MOST_PERCENT, PointRules
 from app.domain.stores.models import Store
 from app.i18n import gettext as _
+from app.money import CENTS_PER_SHILLING, InvalidAmount, parse_kes
 from app.phones import InvalidPhone, national, parse_msisdn
 from app.web.backoffice.shell import HUES
 
@@ -116,6 +118,53 @@ def read_paying(form: Mapping[str, str]) -> Read:
             "Leave one way to pay open. To stop all orders, take a break."
         )
     return read
+
+
+# -- points ---------------------------------------------------------------------------------
+
+
+def points_of(store: Store) -> dict[str, Any]:
+    """The form of the points as the store's row fills it; amounts in shillings."""
+    return {
+        "gives_points": store.gives_points,
+        "goods_per_point": str(store.goods_per_point_cents // CENTS_PER_SHILLING),
+        "point_worth": str(store.point_worth_cents // CENTS_PER_SHILLING),
+    }
+
+
+def read_points(form: Mapping[str, str]) -> Read:
+    """What earns a point and what one is worth, in whole shillings; at most half comes back."""
+    read = Read({name: line(form, name, 12) for name in ("goods_per_point", "point_worth")})
+    read.typed["gives_points"] = read.wanted["gives_points"] = form.get("gives_points") == "yes"
+    for name, most in (("goods_per_point", 100_000), ("point_worth", 10_000)):
+        try:
+            cents = parse_kes(str(read.typed[name]))
+        except InvalidAmount as problem:
+            read.wrong[name] = str(problem)
+            continue
+        if cents % CENTS_PER_SHILLING or not 0 < cents <= most * CENTS_PER_SHILLING:
+            read.wrong[name] = _("Whole shillings, from 1 to %(most)s.", most=f"{most:,}")
+        read.wanted[f"{name}_cents"] = cents
+    if not read.wrong:
+        rules = PointRules(
+            read.wanted["goods_per_point_cents"], read.wanted["point_worth_cents"]
+        )
+        if rules.percent > MOST_PERCENT:
+            read.wrong["point_worth"] = _(
+                "That gives back %(percent)s%% of what is paid. At most %(most)s%% is possible.",
+                percent=_decimal(rules.percent),
+                most=MOST_PERCENT,
+            )
+    return read
+
+
+def percent_words(store: Store) -> str:
+    """What the saved points give back, like ``1.5``: percent of what is paid for goods."""
+    return _decimal(PointRules(store.goods_per_point_cents, store.point_worth_cents).percent)
+
+
+def _decimal(percent: float) -> str:
+    return f"{percent:.2f}".rstrip("0").rstrip(".")
 
 
 # -- opening hours ------------------------------------------------------------------------

@@ -62,6 +62,7 @@ PURPOSE = {
     "payment_settings": "A store's own till or paybill and its sealed keys.",
     "payout_numbers": "Where the platform pays a store out to, sealed, with who added it.",
     "people": "Those who sign in to work: owners, staff, riders, platform admins.",
+    "point_moves": "Points a customer earned, spent or got back: written once, and their sum is the balance.",
     "product_cards": "A product as lists and searches read it, kept by triggers on the goods.",
     "product_images": "The pictures of a product in their order.",
     "products": "What a shopper sees and taps.",

@@ -28,6 +28,7 @@ from app.domain.errors import (
     StorePaused,
     WayNotOffered,
 )
+from app.domain.loyalty.actions import PointsGone
 from app.domain.promotions.coupons import CodeRefused
 from app.i18n import current_locale
 from app.i18n import gettext as _
@@ -58,6 +59,7 @@ _STAY = (
     AlreadyPaid,
     StorePaused,
     WayNotOffered,
+    PointsGone,
 )
 
 
@@ -71,6 +73,7 @@ class Typed:
     name: str = ""
     code: str = ""  # of a promotion, typed and not used yet
     offers: str = ""  # the language of the box about offers, when it was ticked
+    use_points: bool = False
     wrong: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -129,6 +132,7 @@ def place() -> ResponseReturnValue:
         name=typed.name,
         is_pickup=typed.is_pickup,
         pay_on_delivery=request.form.get("pay") == "on_delivery",
+        use_points=typed.use_points,
         shown_total_cents=cents_field("shown_total_cents"),
         shopper_token=shopper_token() if payer and not typed.phone else None,
         offers_read_in=typed.offers,
@@ -232,14 +236,17 @@ def _summary(basket: Basket, typed: Typed) -> Response:
 
 
 def _facts(basket: Basket, typed: Typed) -> dict[str, Any]:
+    shopper = who_can_pay(basket.shopper)
+    # Whoever types a number pays as a stranger, with nobody's points.
+    has_points = shopper is not None and "phone" not in request.form
     priced: Review = review(
         db.session(),
         g.store,
         basket,
         area=None if typed.is_pickup or not typed.area else basket.area,
         is_pickup=typed.is_pickup,
+        use_points=typed.use_points if has_points else None,
     )
-    shopper = who_can_pay(basket.shopper)
     return {
         "cart": basket,
         "typed": typed,
@@ -263,6 +270,7 @@ def _typed() -> Typed:
         name=text_field("name", most=80),
         code=text_field("code", most=40),
         offers=text_field("offers", most=2),
+        use_points=request.form.get("use_points") == "yes",
     )
 
 

@@ -25,6 +25,8 @@ from app.domain.customers.actions import (
 )
 from app.domain.customers.consent import offers_of, words_in
 from app.domain.customers.numbers import MOST, numbers_of
+from app.domain.loyalty.queries import purse_of
+from app.domain.loyalty.settings import rules_of
 from app.domain.orders.queries import latest_orders_of
 from app.domain.orders.states import OrderStatus
 from app.domain.people.otp import check_code, request_code, tries_left
@@ -73,6 +75,7 @@ def me_page(*, next_path: str = "", wrong: dict[str, str] | None = None, typed: 
     """The shopper's own page: their numbers and orders, or the form that proves a phone."""
     session = db.session()
     shopper = known_shopper()
+    rules = rules_of(g.store)
     return render_template(
         "storefront/me.html",
         shopper=shopper,
@@ -81,6 +84,8 @@ def me_page(*, next_path: str = "", wrong: dict[str, str] | None = None, typed: 
         orders=latest_orders_of(session, shopper.id) if shopper else [],
         offers=offers_of(session, shopper.id) if shopper else None,
         offer_words=words_in(current_locale(), shop=g.store.name),
+        purse=purse_of(session, shopper.id) if shopper and rules else None,
+        rules=rules,
         status_words=STATUS_WORDS,
         next_path=next_path,
         wrong=wrong or {},
