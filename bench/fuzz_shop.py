@@ -38,6 +38,7 @@ from app.domain.delivery.areas import all_areas
 from app.domain.delivery.models import DeliveryArea
 from app.domain.insights.actions import LOWER_FEE
 from app.domain.insights.models import Nudge
+from app.domain.loyalty.models import PointMove
 from app.domain.media.actions import add_photo, store_picture
 from app.domain.orders import actions as orders
 from app.domain.orders.models import Order
@@ -229,6 +230,8 @@ def refill(app: Flask, aim: Aim) -> None:
         # Signing out is among the things that were tried.
         customer = find_or_add_customer(session, phone=any_phone(), language="en", is_verified=True)
         aim.shopper = start_shopper_session(session, customer)
+        session.get_one(Store, aim.store_id).gives_points = True
+        session.add(PointMove(customer_id=customer.id, points=500, reason="earned"))
         save_number(session, customer, phone=any_phone(), label="Work")
         others = [rows[0].customer_id, find_or_add_customer(session, phone=any_phone()).id]
         values["customer_id"], values["other_id"] = [str(customer.id)], [str(i) for i in others]

@@ -273,8 +273,11 @@ def _run(session: Session, model: Any, where: list[Any], values: dict[str, Any])
 
 
 def _orders_since(session: Session, keep_id: UUID, other_id: UUID, others: list[UUID]) -> None:
-    """Orders placed since the merge with one of the other's numbers, and what belongs to them."""
-    moved = _run(
+    """Orders placed since the merge with one of the other's numbers, and what belongs to orders.
+
+    An order from before may have brought points since: they are whose the order is.
+    """
+    _run(
         session,
         Order,
         [
@@ -284,15 +287,16 @@ def _orders_since(session: Session, keep_id: UUID, other_id: UUID, others: list[
         ],
         {"customer_id": other_id},
     )
+    theirs = select(Order.id).where(Order.store_id == bound_store(), Order.customer_id == other_id)
     for owned in OWNED:
-        if moved and owned.model is not Order and "order_id" in owned.model.__table__.c:
+        if owned.model is not Order and "order_id" in owned.model.__table__.c:
             _run(
                 session,
                 owned.model,
                 [
                     owned.model.store_id == bound_store(),
                     owned.model.customer_id == keep_id,
-                    owned.model.order_id.in_([UUID(order_id) for order_id in moved]),
+                    owned.model.order_id.in_(theirs),
                 ],
                 {"customer_id": other_id},
             )

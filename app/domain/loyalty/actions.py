@@ -40,7 +40,9 @@ class PointsGone(DomainError):
     """The points that were to pay for an order are not there any more."""
 
     def __init__(self) -> None:
-        super().__init__(_("The points for this order are not there any more. Nothing was charged."))
+        super().__init__(
+            _("The points for this order are not there any more. Nothing was charged.")
+        )
 
 
 def earn(session: Session, order: Order, *, actor: str) -> int:

@@ -343,7 +343,7 @@ def _move(session: Session, order: Order, status: OrderStatus) -> None:
     order.move_to(status)
 
 
-def _points(earned: int) -> dict[str, int]:
+def _points(earned: int) -> dict[str, Any]:
     return {"points": earned} if earned else {}
 
 

@@ -118,7 +118,9 @@ class OrderLine(StoreOwned, Base):
     vat_rate: Mapped[int] = mapped_column(default=0)
     vat_cents: Mapped[int] = mapped_column(BigInteger, default=0)
     total_cents: Mapped[int] = mapped_column(BigInteger)  # price times quantity
-    discount_cents: Mapped[int] = mapped_column(BigInteger, default=0)  # by deals, the code and points
+    discount_cents: Mapped[int] = mapped_column(
+        BigInteger, default=0
+    )  # by deals, the code and points
     trace: Mapped[dict[str, Any]] = mapped_column(default=dict)  # promotions.pricing: why so much
 
     order: Mapped[Order] = relationship(back_populates="lines")

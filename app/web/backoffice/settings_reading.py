@@ -146,9 +146,7 @@ def read_points(form: Mapping[str, str]) -> Read:
             read.wrong[name] = _("Whole shillings, from 1 to %(most)s.", most=f"{most:,}")
         read.wanted[f"{name}_cents"] = cents
     if not read.wrong:
-        rules = PointRules(
-            read.wanted["goods_per_point_cents"], read.wanted["point_worth_cents"]
-        )
+        rules = PointRules(read.wanted["goods_per_point_cents"], read.wanted["point_worth_cents"])
         if rules.percent > MOST_PERCENT:
             read.wrong["point_worth"] = _(
                 "That gives back %(percent)s%% of what is paid. At most %(most)s%% is possible.",

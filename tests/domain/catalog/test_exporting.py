@@ -40,6 +40,7 @@ from app.domain.catalog.models import Category, Product, ProductImage, Serial, V
 from app.domain.customers.consent import agree_with_order
 from app.domain.ledger.actions import post
 from app.domain.media.pictures import open_picture, store_picture
+from app.domain.loyalty.models import PointMove
 from app.domain.stores.models import Store
 from tests.builders import make_order, make_payment_settings
 from tests.domain.catalog.test_import_runs import bring, picture_of
@@ -375,6 +376,10 @@ def test_the_export_holds_orders_customers_stock_and_the_ledger(session: Session
     make_payment_settings(session)
     order = make_order(session)
     order.landmark = "=cmd|' /C calc'!A0"
+    points = {"customer_id": order.customer_id, "order_id": order.id}
+    session.add(PointMove(points=9, reason="earned", **points))
+    session.flush()
+    session.add(PointMove(points=-4, reason="spent", **points))
     session.commit()
     phone = order.customer.phone
     masked, whole = zip_of(session), zip_of(session, phones=True)
@@ -388,6 +393,8 @@ def test_the_export_holds_orders_customers_stock_and_the_ledger(session: Session
     assert sheets["orders.csv"][1][0] == order.code
     assert "'=cmd|' /C calc'!A0" in sheets["orders.csv"][1]
     assert len(sheets["order_lines.csv"]) == 1 + len(order.lines)
+    moved = sorted(row[2:5] for row in sheets["points.csv"][1:])
+    assert moved == [["-4", "spent", order.code], ["9", "earned", order.code]]
     assert phone.encode() not in everything
     assert phone[4:].encode() not in everything
     with zipfile.ZipFile(io.BytesIO(whole)) as archive:

@@ -17,6 +17,8 @@ from app.domain.customers.actions import find_or_add_customer, start_shopper_ses
 from app.domain.customers.consent import agree_here, offers_of, stop_here, words_in
 from app.domain.customers.models import Customer
 from app.domain.customers.queries import find_customer
+from app.domain.loyalty.models import PointMove
+from app.domain.loyalty.queries import balance_of
 from app.domain.orders.models import Order
 from app.domain.stores.models import Store
 from tests.builders import make_order
@@ -124,6 +126,38 @@ def test_two_customers_are_looked_at_made_one_and_taken_apart(
     assert owners(session) == [ONE, TWO]
     audit = owner.read("/dash/<store>/audit/")
     assert "Two customers made one: taken apart again" in audit
+
+
+@pytest.mark.row("J57", "W38")
+def test_points_of_both_are_one_balance_and_two_again(
+    owner: Desk, both: tuple[Customer, Customer], session: Session
+) -> None:
+    one, two = both
+    for customer, points in ((one, 40), (two, 25)):
+        order = session.scalars(select(Order).where(Order.customer_id == customer.id)).one()
+        session.add(
+            PointMove(customer_id=customer.id, order_id=order.id, points=points, reason="earned")
+        )
+    session.commit()
+    one_id, two_id = one.id, two.id
+
+    def balances() -> tuple[int, int]:
+        session.rollback()
+        return balance_of(session, one_id), balance_of(session, two_id)
+
+    preview = owner.read(f"{BASE}/{one_id}/merge/{two_id}")
+    assert re.search(r"<th scope=\"row\">Points</th><td>40</td><td>25</td>", preview)
+    assert "All orders, points, carts" in preview
+    merged = owner.press(preview, f"/customers/{one_id}/merge/{two_id}")
+    page = owner.read(merged.headers["Location"])
+    assert "65 points" in page
+    assert page.count("delivered <span") == 2
+    assert balances() == (65, 0)
+
+    owner.undo(page)
+    assert balances() == (40, 25)
+    assert "40 points" in owner.read(f"{BASE}/{one_id}")
+    assert "25 points" in owner.read(f"{BASE}/{two_id}")
 
 
 @pytest.mark.row("J57")
@@ -367,3 +401,47 @@ def test_ways_to_pay_are_switched_and_ordered_on_one_screen(
     owner.undo(owner.read(path))
     session.rollback()
     assert session.get_one(Store, store.id).ways_to_pay == ["on_delivery", "mpesa"]
+
+
+# -- points -------------------------------------------------------------------------------
+
+
+@pytest.mark.row("W38")
+def test_an_owner_turns_points_on_and_sees_what_they_give_back(
+    owner: Desk, session: Session, store: Store
+) -> None:
+    path = "/dash/<store>/settings/points"
+
+    def saved() -> tuple[bool, int, int]:
+        session.rollback()
+        now = session.get_one(Store, store.id)
+        return now.gives_points, now.goods_per_point_cents, now.point_worth_cents
+
+    page = owner.read(path)
+    assert "1% of what is paid for goods comes back" in page
+    assert saved() == (False, 100_00, 1_00)
+    on = {"gives_points": "yes", "goods_per_point": "200", "point_worth": "3"}
+    owner.press(page, "/settings/points", on)
+    assert saved() == (True, 200_00, 3_00)
+    page = owner.read(path)
+    assert "1.5% of what is paid for goods comes back" in page
+    assert f"Changed by {owner.name}" in page
+
+    for wrong, said in (
+        ({"goods_per_point": "0"}, "Whole shillings, from 1 to 100,000."),
+        ({"goods_per_point": "10.50"}, "Whole shillings"),
+        ({"goods_per_point": ""}, "Write an amount"),
+        ({"point_worth": "-1"}, "cannot be less than zero"),
+        ({"point_worth": "150"}, "gives back 75% of what is paid. At most 50% is possible"),
+        ({"point_worth": "1e9"}, "could not read"),
+    ):
+        refused = owner.press(page, "/settings/points", on | wrong)
+        assert refused.status_code == 422, wrong
+        assert said in html.unescape(refused.text), wrong
+    assert saved() == (True, 200_00, 3_00)
+
+    owner.undo(page)
+    assert saved() == (False, 100_00, 1_00)
+    audit = owner.read("/dash/<store>/audit/")
+    assert "Points for customers changed" in audit
+    assert "Points for customers put back" in audit

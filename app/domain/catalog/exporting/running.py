@@ -31,6 +31,7 @@ from app.domain.catalog.models import Category, Product, ProductImage, StockMove
 from app.domain.customers.consent import AGREED
 from app.domain.customers.models import Consent, Customer
 from app.domain.ledger.models import LedgerEntry, LedgerTx
+from app.domain.loyalty.models import PointMove
 from app.domain.media.making import WIDTHS
 from app.domain.media.pictures import file_name
 from app.domain.media.storage import fetch, open_bucket, place_for
@@ -52,6 +53,8 @@ stock.csv        every movement of stock, with its reason
 orders.csv       orders;  order_lines.csv  what was bought, at the price agreed
 customers.csv    who bought{phones}; send offers only to who agreed
 consents.csv     what they said about offers, and by which words
+points.csv       points of customers, as they came and went: the sum is what each has
+customers.csv    who bought{phones}
 ledger.csv       the money: entries of a transaction sum to zero
 pictures.csv     every picture, and its file below pictures/
 dukani.json      what another Dukani store needs to take the goods in as they were
@@ -110,6 +113,7 @@ def _write(session: Session, export: Export, file: IO[bytes]) -> dict[str, int]:
         "stock": lambda: _stock(session),
         "orders": lambda: _orders(session, export),
         "order_lines": lambda: _order_lines(session),
+        "points": lambda: _points(session, export),
         "customers": lambda: _customers(session, export),
         "consents": lambda: _consents(session, export),
         "ledger": lambda: _ledger(session),
@@ -256,6 +260,24 @@ def _order_lines(session: Session) -> tuple[Sequence[str], Rows]:
             *(_signed(line.vat_cents), _signed(line.total_cents)),
         )
         for code, line in _stream(session, query)
+    )
+
+
+def _points(session: Session, export: Export) -> tuple[Sequence[str], Rows]:
+    query = (
+        select(PointMove, Customer, Order.code)
+        .join(
+            Customer,
+            (Customer.store_id == PointMove.store_id) & (Customer.id == PointMove.customer_id),
+        )
+        .outerjoin(Order, (Order.store_id == PointMove.store_id) & (Order.id == PointMove.order_id))
+        .where(PointMove.store_id == bound_store())
+        .order_by(PointMove.at, PointMove.id)
+    )
+    headers = ("When", "Phone", "Points", "Reason", "Order", "By")
+    return headers, (
+        (_when(move.at), _phone(customer, export), move.points, move.reason, code, move.actor)
+        for move, customer, code in _stream(session, query)
     )
 
 
