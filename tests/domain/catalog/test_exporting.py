@@ -39,8 +39,8 @@ from app.domain.catalog.importing.records import CatalogueImport, ImportChange
 from app.domain.catalog.models import Category, Product, ProductImage, Serial, Variant
 from app.domain.customers.consent import agree_with_order
 from app.domain.ledger.actions import post
-from app.domain.media.pictures import open_picture, store_picture
 from app.domain.loyalty.models import PointMove
+from app.domain.media.pictures import open_picture, store_picture
 from app.domain.stores.models import Store
 from tests.builders import make_order, make_payment_settings
 from tests.domain.catalog.test_import_runs import bring, picture_of

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,7 @@ from app.domain.loyalty.queries import balance_of
 from app.domain.orders.actions import mark_delivered, mark_dispatched, mark_packed
 from app.domain.orders.models import Order
 from app.domain.stores.models import Store
-from app.web.shopper import SHOPPER_COOKIE
+from app.web.shopper import CART_COOKIE, SHOPPER_COOKIE
 from tests.builders import PHONE, make_order, make_variant
 from tests.web.storefront.conftest import Shopper, shopper_of
 from tests.web.storefront.test_promotions import HTMX, words
@@ -181,3 +182,30 @@ def test_another_number_pays_without_points(
     form: dict[str, Any] = form_of(page, use_points="yes", phone="0700000002")
     assert client.post("/checkout", data=form).status_code == 422
     assert balance_of(session, achieng) == 120
+
+
+@pytest.mark.browser
+@pytest.mark.row("W38")
+def test_the_tick_changes_the_total_at_once_and_from_the_keyboard(
+    chromium: Browser, client: Shopper, store: Store, achieng: UUID, port: int
+) -> None:
+    at = f"http://{store.slug}.localhost:{port}"
+    context = chromium.new_context(viewport={"width": 360, "height": 640}, locale="en-KE")
+    held = [client.get_cookie(name, domain=client.host) for name in (SHOPPER_COOKIE, CART_COOKIE)]
+    safe = f"https://{store.slug}.localhost/"
+    context.add_cookies([{"name": one.key, "value": one.value, "url": safe} for one in held if one])
+    page = context.new_page()
+    page.goto(f"{at}/checkout")
+    page.get_by_label("Delivery area").select_option("kilimani")
+    pay = page.locator("#pay")
+    expect(pay).to_have_text(re.compile("1,150"))
+
+    page.get_by_label(re.compile("Use 120 points")).focus()
+    page.keyboard.press("Space")
+    expect(pay).to_have_text(re.compile("1,030"))
+    expect(page.locator("#checkout-summary")).to_contain_text("Points")
+    expect(page.locator("#use-points")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(pay).to_have_text(re.compile("1,150"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    context.close()

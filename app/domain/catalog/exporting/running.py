@@ -51,10 +51,9 @@ _README: Final = """Everything of {store}, written {when}.
 products.csv     goods, one row per variant; bring it in again under Products, Import
 stock.csv        every movement of stock, with its reason
 orders.csv       orders;  order_lines.csv  what was bought, at the price agreed
+points.csv       points of customers, as they came and went: the sum is what each has
 customers.csv    who bought{phones}; send offers only to who agreed
 consents.csv     what they said about offers, and by which words
-points.csv       points of customers, as they came and went: the sum is what each has
-customers.csv    who bought{phones}
 ledger.csv       the money: entries of a transaction sum to zero
 pictures.csv     every picture, and its file below pictures/
 dukani.json      what another Dukani store needs to take the goods in as they were
