@@ -380,6 +380,30 @@ def test_who_spends_waits_for_whoever_spends_now(
     assert balance_of(session, customer_id) == 20
 
 
+def test_points_go_back_while_the_same_customer_orders(app: Flask, session: Session) -> None:
+    """They do not wait for each other: one has the customer's row, the other may have the goods."""
+    turn_on(session)
+    customer, token = with_points(session, 120)
+    order = order_with_points(session, customer, token)
+    session.commit()
+    store_id, order_id = bound_store(), order.id
+
+    def let_it_go() -> None:
+        with app.app_context(), inside_store(store_id):
+            one = db.session()
+            one.execute(text("SET LOCAL lock_timeout = '2s'"))
+            give_back_points(one, order_id, actor="test")
+            one.commit()
+            db.session.remove()
+
+    with ThreadPoolExecutor(1) as pool:
+        for name in ("", "Achieng"):
+            find_or_add_customer(session, phone=PHONE, name=name)
+            pool.submit(let_it_go).result()
+            session.rollback()
+    assert moves(session, order) == [("spent", -120), ("given_back", 120)]
+
+
 @pytest.mark.row("W38")
 def test_the_ledger_is_written_once(session: Session) -> None:
     """Nothing of a row changes but whose it is, and the database refuses what a bug would write."""

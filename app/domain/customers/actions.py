@@ -37,18 +37,21 @@ def find_or_add_customer(
     """
     store_id = bound_store()
     about = _news(name=name, area=area, landmark=landmark, language=language)
-    news = about | {"phone_lookup": vault().lookup(phone, store_id=store_id)}
-    if is_verified:
-        news["verified_at"] = func.now()
+    news = about | ({"verified_at": func.now()} if is_verified else {})
     found = session.scalars(
         insert(Customer)
         .values(
             id=new_id(),
             store_id=store_id,
             phone_sealed=vault().seal(phone, store_id=store_id, column="customers.phone"),
+            phone_lookup=vault().lookup(phone, store_id=store_id),
             **news,
         )
-        .on_conflict_do_update(index_elements=["store_id", "phone_lookup"], set_=news)
+        # Something is written, so that the row comes back; never its key, or an order that gives
+        # points back would wait for this transaction, which may wait for that order's goods.
+        .on_conflict_do_update(
+            index_elements=["store_id", "phone_lookup"], set_=news or {"name": Customer.name}
+        )
         .returning(Customer)
         .execution_options(populate_existing=True)
     ).one()

@@ -190,8 +190,8 @@ def _again(typed: Typed, error: DomainError) -> Response:
             notices.append(str(error))
         if isinstance(error, PriceChanged):
             notices += error.changes
-    # A known shopper whose saved details do not serve must be able to type others.
-    basket = _basket(typed, is_change=bool(typed.wrong or typed.phone))
+    # A known shopper whose number does not serve must be able to type another.
+    basket = _basket(typed, is_change=bool(typed.phone or "phone" in typed.wrong))
     if basket is None or not basket.sellable:
         return make_response(redirect("/cart", code=303))
     answer = _page(basket, typed, notices=notices)

@@ -145,6 +145,18 @@ def test_points_spent_in_another_tab_are_said_and_nothing_is_ordered(
     assert [order.id for order in orders(session)] == [other_id]
 
 
+def test_a_landmark_that_is_missing_loses_no_points(
+    client: Shopper, session: Session, achieng: UUID
+) -> None:
+    page = client.get("/checkout").text
+    form = form_of(page, use_points="yes", shown_total_cents="103000", landmark="")
+    answer = client.post("/checkout", data=form)
+    assert answer.status_code == 422
+    assert "Tell the rider a landmark" in words(answer.text)
+    assert "Pay KES 1,030 with M-Pesa" in words(answer.text)
+    assert client.post("/checkout", data=form_of(answer.text, use_points="yes")).status_code == 303
+
+
 def test_nobody_else_is_offered_points(
     app: Flask, client: Shopper, session: Session, store: Store, achieng: UUID
 ) -> None:
