@@ -15,12 +15,12 @@ UP = """
 CREATE TABLE app.point_moves(
   store_id bigint NOT NULL DEFAULT app.store_id() REFERENCES app.stores(id), id uuid NOT NULL,
   customer_id uuid NOT NULL, order_id uuid,
-  points integer NOT NULL, reason text NOT NULL CHECK (reason IN ('earned','spent','given_back','taken_back')),
+  points integer NOT NULL, reason text NOT NULL CHECK (reason IN ('earned','spent','given_back')),
   round smallint NOT NULL DEFAULT 1,                     -- an order that is let go and paid after all spends again
   actor text NOT NULL DEFAULT 'system', at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (store_id, id),
   CONSTRAINT point_moves_order_key UNIQUE (store_id, order_id, reason, round),   -- run twice is once
-  CONSTRAINT point_moves_sign_check CHECK (CASE WHEN reason IN ('earned','given_back') THEN points > 0 ELSE points < 0 END),
+  CONSTRAINT point_moves_sign_check CHECK (CASE reason WHEN 'spent' THEN points < 0 ELSE points > 0 END),
   CONSTRAINT point_moves_round_check CHECK (round = 1 OR (round > 1 AND reason IN ('spent','given_back'))),
   FOREIGN KEY (store_id, customer_id) REFERENCES app.customers (store_id, id),
   FOREIGN KEY (store_id, order_id) REFERENCES app.orders (store_id, id));

@@ -25,7 +25,7 @@ class PointMove(StoreOwned, Base):
     customer_id: Mapped[UUID]
     order_id: Mapped[UUID | None]
     points: Mapped[int]
-    reason: Mapped[str]  # earned, spent, given_back, taken_back
+    reason: Mapped[str]  # earned, spent, given_back
     round: Mapped[int] = mapped_column(default=1)  # an order let go and paid after all spends again
     actor: Mapped[str] = mapped_column(default="system")
     at: Mapped[datetime] = mapped_column(server_default=func.now())

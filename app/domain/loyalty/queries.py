@@ -19,7 +19,6 @@ SENTENCES: dict[str, str] = {
     "earned": gettext_noop("Order %(code)s delivered"),
     "spent": gettext_noop("Used for order %(code)s"),
     "given_back": gettext_noop("Given back, order %(code)s was not bought"),
-    "taken_back": gettext_noop("Taken back, order %(code)s came back"),
 }
 
 # The newest moves, and with each the sum of all: one question.
