@@ -299,13 +299,22 @@ async def _answer(reader: asyncio.StreamReader) -> int:
 
 
 def processor_seconds(pids: Iterable[int]) -> float:
-    """What these processes, and the children they buried, have used so far, user and system."""
-    ticks = 0
+    """What these processes, and the children they buried, have used so far, user and system.
+
+    Of the living to the nanosecond, with the threads that ended; of buried children in ticks of 10 ms.
+    """
+    seconds, ticks = 0.0, 0
     for pid in pids:
         with suppress(OSError):
+            seconds += time.clock_gettime(_clock_of(pid))
             stat = Path(f"/proc/{pid}/stat").read_text()
-            ticks += sum(int(part) for part in stat[stat.rindex(")") + 2 :].split()[11:15])
-    return ticks / os.sysconf("SC_CLK_TCK")
+            ticks += sum(int(part) for part in stat[stat.rindex(")") + 2 :].split()[13:15])
+    return seconds + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _clock_of(pid: int) -> int:
+    """The processor clock of another process, as clock_getcpuclockid(3) names it on Linux."""
+    return (~pid << 3) | 2
 
 
 def with_children(pids: list[int]) -> list[int]:

@@ -1,6 +1,6 @@
 """What lists and searches cost as a shop grows, and how well the judged queries are answered.
 
-    python -m bench.search [--sizes 100,5000,50000,100000] [--times 60] [--patience 60]
+    python -m bench.search [--sizes 100,5000,50000,100000] [--times 120] [--patience 60]
 
 Goods have the names of real Nairobi catalogues ($SHARED_DIR, default ../shared) and are loaded by
 COPY. Each page is asked over HTTP with no cache; the figures are processor milliseconds of the web
@@ -44,6 +44,7 @@ CATEGORY_MS, SEARCH_MS = 3.7, 3.9
 CATEGORY_GROWTH, SEARCH_GROWTH = 1.2, 2.0
 STATEMENTS = 4
 SHELVES = 10
+ROUNDS = 6
 CATEGORIES = ("category", "category, page 4", "category, last page")
 
 
@@ -158,16 +159,20 @@ def _walk(shopper: Shopper, steps: int) -> str:
 def measure(
     world: World, shopper: Shopper, paths: Sequence[str], times: int
 ) -> tuple[float, float, str]:
-    """Processor ms of a request, p95 of its wall ms, and the statuses. One at a time."""
-    fresh = [world.shopper(shopper.shop) for _ in range(max(1, times // 60))]
+    """Processor ms of a request, p95 of its wall ms, and the statuses. One at a time.
+
+    The median of rounds that ask for every path equally often, so that it is of the pages and not
+    of a vacuum that ran meanwhile.
+    """
+    fresh = [world.shopper(shopper.shop) for _ in range(1 + times // 60)]
     for path in [*paths, *paths][:12]:
         fresh[0].get(path)
     rounds, spent, said = [], [], set()
-    for part in range(5):
+    for _ in range(ROUNDS):
         before, wall = _cpu(world), []
-        for at in range(max(1, times // 5)):
+        for at in range(len(paths) * max(1, times // ROUNDS // len(paths))):
             begun = time.perf_counter()
-            answer = fresh[at % len(fresh)].get(paths[(part + at) % len(paths)])
+            answer = fresh[at % len(fresh)].get(paths[at % len(paths)])
             wall.append(1000 * (time.perf_counter() - begun))
             said.add(answer.status_code)
         rounds.append(1000 * (_cpu(world) - before) / len(wall))
@@ -219,7 +224,7 @@ def _growth(cost: dict[tuple[int, str], float]) -> list[str]:
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--sizes", default="100,5000,50000,100000")
-    parser.add_argument("--times", type=int, default=60)
+    parser.add_argument("--times", type=int, default=120)
     parser.add_argument("--patience", type=float, default=60)
     return parser.parse_args()
 
