@@ -1,7 +1,8 @@
 """Lists of goods: a shelf, or all of the shop, filtered and sorted, a page of 24 at a time.
 
 A page costs the same in a shop of a hundred products and in one of a hundred thousand. The goods
-come in the order of an index, from where the page before it ended. Counts come ready from
+come in the order of an index, from where the page before it ended; a page asked for by its number
+first finds that place in the index alone, from whichever end is nearer. Counts come ready from
 ``shelf_counts``, but for filters that have no count of their own: those are counted as far as a
 thousand, and said to be "more than" that. Everything read here is kept by the database itself
 (migration 0023), in the transaction that changes the goods.
@@ -196,6 +197,46 @@ _AFTER = """
      WHERE p.store_id = app.store_id() AND p.slug = :after)
 """
 
+# The same for a page asked for by its number: the one that ``skip`` goods end with. What is in stock
+# and what is sold out are counted, so that each is stepped through from its nearer end.
+_STEPS = """
+  sides AS MATERIALIZED (
+    SELECT coalesce(sum(n) FILTER (WHERE mark LIKE '%+'), 0) AS there, coalesce(sum(n), 0) AS total FROM mine),
+  steps AS MATERIALIZED (
+    SELECT x.is_out, least(x.before, x.behind) AS n, x.behind < x.before AS is_back
+      FROM sides, LATERAL (
+        SELECT :skip > there AS is_out, :skip - 1 - CASE WHEN :skip > there THEN there ELSE 0 END AS before,
+               CASE WHEN :skip > there THEN total ELSE there END - :skip AS behind) x
+     WHERE x.behind >= 0)
+"""
+# In each order: what its index holds of a product, and the order from its end.
+_BACK: dict[str, tuple[str, str]] = {
+    "new": ("c.is_out, c.created_at, c.slug", "c.created_at, c.slug DESC"),
+    "price": ("c.is_out, c.price_cents, c.slug", "c.price_cents DESC, c.slug DESC"),
+    "-price": ("c.is_out, c.price_cents, c.slug", "c.price_cents, c.slug"),
+}
+
+
+def _after_steps(sort: str, *, on_shelf: bool) -> str:
+    """Of several shelves, each may hold all of the goods that are stepped over."""
+    keys, back = _BACK[sort]
+
+    def step(order: str, way: str) -> str:
+        return f"""
+          (SELECT y.* FROM shelf CROSS JOIN LATERAL (
+             SELECT {keys} FROM app.product_cards c
+              WHERE c.store_id = app.store_id() {_ON_SHELF[on_shelf]} AND c.is_shown
+                AND c.is_out = steps.is_out
+              ORDER BY {order} LIMIT steps.n + 1) y
+            WHERE {way}
+            ORDER BY {order.replace("c.", "y.")} LIMIT 1 OFFSET steps.n)"""  # noqa: S608 - as below
+
+    on, from_end = step(_ORDERS[sort][0], "NOT steps.is_back"), step(back, "steps.is_back")
+    return f"""{_STEPS},
+  after AS MATERIALIZED (
+    SELECT x.* FROM steps CROSS JOIN LATERAL ({on} UNION ALL {from_end}) x)
+"""  # noqa: S608
+
 
 @lru_cache(maxsize=64)
 def _statement(
@@ -205,6 +246,7 @@ def _statement(
     is_filtered: bool,
     has_traits: bool,
     goes_on: bool,
+    steps: bool,
     has_place: bool,
 ) -> TextClause:
     """The one statement of a list, with only the parts that this kind of list needs."""
@@ -212,7 +254,7 @@ def _statement(
     filters = (_FILTER if is_filtered else "") + (_TRAITS if has_traits else "")
     parts = [PRICES, _SHELF if on_shelf else _ALL]
     parts += [_WANTED] if has_traits else []
-    parts += [_AFTER] if goes_on else []
+    parts += [_after_steps(sort, on_shelf=on_shelf) if steps else _AFTER] if goes_on else []
     after = "CROSS JOIN after" if goes_on else ""
 
     def some(stock: str, more: str) -> str:
@@ -230,7 +272,7 @@ WITH {", ".join(parts)},
  page AS MATERIALIZED (
    SELECT x.*, row_number() OVER (ORDER BY x.is_out, {order.replace("c.", "x.")}) AS place
      FROM shelf {after} CROSS JOIN LATERAL ({first} UNION ALL {then}) x
-    ORDER BY place LIMIT :shown OFFSET :skip)
+    ORDER BY place LIMIT :shown OFFSET :over)
 SELECT json_build_object(
   'host', {HOST},
   'category', {"(SELECT name FROM here)" if on_shelf else "NULL"},
@@ -274,7 +316,7 @@ def category_page(
     """A page of one category and of those under it, filtered as asked.
 
     A product matches that has one of the wanted values of each attribute. ``after`` is the
-    last product of the page before, from where an index goes on; without it the pages before
+    last product of the page before, from where an index goes on; without it the products before
     are stepped over. Raises NotFound for a category this store does not have, and for a page
     behind the last.
     """
@@ -313,12 +355,15 @@ def _ask(
     place: str | None = None,
 ) -> dict[str, Any]:
     page = max(1, min(page, MAX_PAGE))
-    goes_on = after is not None and page > 1
-    skip = 0 if goes_on else (page - 1) * shown
+    is_linked = after is not None and page > 1
+    before = (page - 1) * shown
+    # Only of what the ready counts know is it known how many are on each side.
+    steps = page > 1 and not is_linked and filters == Filters(in_stock=filters.in_stock)
+    over = 0 if is_linked or steps else before
     values: dict[str, Any] = {
         "shown": shown + 1,
-        "skip": skip,
-        "limit": skip + shown + 1,
+        "over": over,
+        "limit": over + shown + 1,
         "is_counted": filters.is_set and _ready_count({}, filters) is None,
         "most_counted": MOST_COUNTED + 1,
         "least": filters.least_cents,
@@ -331,18 +376,21 @@ def _ask(
         values["category"] = category
     if has_traits:
         values["traits"] = json.dumps(filters.traits)
-    if goes_on:
+    if is_linked:
         values["after"] = after
+    if steps:
+        values["skip"] = before
     statement = _statement(
         on_shelf=category is not None,
         sort=sort if sort in SORTS else SORTS[0],
         is_filtered=filters.is_set,
         has_traits=has_traits,
-        goes_on=goes_on,
+        goes_on=is_linked or steps,
+        steps=steps,
         has_place=place is not None,
     )
     row: dict[str, Any] = session.execute(statement, values).scalar_one()
-    if goes_on and not row["cards"]:
+    if is_linked and not row["cards"]:
         # What it went on from is no longer sold.
         return _ask(session, category, sort, filters, page, None, shown, place=place)
     return row

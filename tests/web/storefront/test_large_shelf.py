@@ -8,7 +8,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
+from app.domain.catalog.listing import SORTS, category_page
 from app.domain.stores.models import Store
 from tests.conftest import Database
 from tests.real_goods import many_goods, put_on_sale, real_goods
@@ -49,6 +52,31 @@ def test_it_is_filtered_in_time(client: Shopper, shelf: str) -> None:
     p95(filters[:8])  # connections and plans are made
     # The best of three rounds: this machine may have other work in one of them.
     assert min(p95(filters) for _ in range(3)) < FILTER_MS
+
+
+@pytest.mark.row("T72")
+def test_a_page_by_its_number_reads_the_cards_of_one_page(session: Session, shelf: str) -> None:
+    """What it steps over is read in the index alone, and never more than half of what is in stock."""
+
+    def read() -> tuple[int, int]:
+        row = session.execute(
+            text(
+                "SELECT pg_stat_get_xact_tuples_fetched('app.product_cards'::regclass),"
+                " pg_stat_get_xact_tuples_returned('app.product_cards_shelf_new'::regclass)"
+                " + pg_stat_get_xact_tuples_returned('app.product_cards_shelf_price'::regclass)"
+            )
+        ).one()
+        return int(row[0]), int(row[1])
+
+    category_page(session, "shelf-0")
+    for sort in SORTS:
+        for number in (2, 94, 150, 187, 188, 200, 209):
+            before = read()
+            category_page(session, "shelf-0", sort=sort, page=number)
+            cards, keys = (now - then for now, then in zip(read(), before, strict=True))
+            assert cards <= 60, (sort, number)
+            nearer = min(number, abs(188 - number), 209 - number)
+            assert keys <= 24 * nearer + 150, (sort, number)
 
 
 @pytest.mark.row("T72")

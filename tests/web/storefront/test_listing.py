@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import random
 import re
 import time
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.catalog.actions import NewVariant, add_category
+from app.domain.catalog.listing import (
+    MAX_PAGE,
+    SORTS,
+    Filters,
+    Listing,
+    category_page,
+    everything,
+)
 from app.domain.catalog.models import Variant
 from app.domain.delivery.actions import serve_area
 from app.domain.delivery.areas import split_area
+from app.domain.errors import NotFound
 from app.domain.orders.states import OrderStatus
 from app.domain.stores.models import Store
 from tests.bench.test_statements import statements
@@ -299,3 +312,56 @@ def test_a_card_that_was_sold_meanwhile_says_so(client: Shopper, session: Sessio
     variant.reserved = 2
     session.commit()
     assert "Only 1 left" in client.get("/c/watches").text
+
+
+@pytest.mark.row("T72")
+def test_pages_by_number_are_the_list_cut_in_pieces_while_goods_change(session: Session) -> None:
+    """Of a shelf with one under it, made at a few moments: read from either end it is one list."""
+    chance = random.Random(5)
+    top = add_category(session, "Clocks")
+    under = add_category(session, "Wall clocks")
+    session.flush()
+    under.parent_id = top.id
+    shelves = [top, under, None]
+    for number in range(60):
+        cents, stock = chance.choice((900_00, 1_700_00)), chance.choice((0, 2))
+        variant = NewVariant(sku=f"CL-{number}", price_cents=cents, stock=stock)
+        product = make_product(
+            session,
+            name=f"Clock {chance.randrange(10**6)}",
+            category=shelves[number % 3],
+            variants=[variant],
+        )
+        product.created_at = datetime(2026, 1, chance.randrange(1, 5), tzinfo=UTC)
+    session.flush()
+    variants = session.scalars(select(Variant)).all()
+    for _ in range(6):
+        for slug in ("clocks", "wall-clocks", None):
+            for sort in SORTS:
+                for filters in (Filters(), Filters(in_stock=True), Filters(most_cents=1_000_00)):
+                    _assert_cut_in_pieces(session, slug, sort, filters)
+        for variant in chance.sample(list(variants), 6):
+            variant.on_hand = chance.choice((0, 4))
+            variant.price_cents = chance.choice((900_00, 1_700_00, 2_600_00))
+            variant.product.category_id = chance.choice((top.id, under.id))
+            variant.product.status = chance.choice(("active", "active", "draft"))
+        session.flush()
+
+
+def _assert_cut_in_pieces(
+    session: Session, slug: str | None, sort: str, filters: Filters, shown: int = 4
+) -> None:
+    def page(number: int, shown: int) -> Listing:
+        asked: dict[str, Any] = {"sort": sort, "filters": filters, "page": number, "shown": shown}
+        return category_page(session, slug, **asked) if slug else everything(session, **asked)
+
+    whole = [card.slug for card in page(1, 100).cards]
+    assert whole
+    pages = max(1, -(-len(whole) // shown))
+    for number in range(1, pages + 1):
+        found = page(number, shown)
+        assert [card.slug for card in found.cards] == whole[(number - 1) * shown : number * shown]
+        assert found.has_more == (number < pages)
+    for number in (pages + 1, pages + 2, MAX_PAGE):
+        with pytest.raises(NotFound):
+            page(number, shown)
