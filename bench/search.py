@@ -45,7 +45,10 @@ CATEGORY_GROWTH, SEARCH_GROWTH = 1.2, 2.0
 STATEMENTS = 4
 SHELVES = 10
 ROUNDS = 6
-CATEGORIES = ("category", "category, page 4", "category, last page")
+# A shelf of the smallest shop holds fewer than a page: "all goods" is a full page in every shop.
+CATEGORIES = (
+    "all goods", "category", "category, page 4", "category, middle page", "category, last page",
+)  # fmt: skip
 
 
 def main() -> int:
@@ -133,8 +136,10 @@ def pages(shopper: Shopper, size: int) -> dict[str, list[str]]:
     last = max(1, -(-on_shelf * 9 // 10 // 24))
     words = ["kettle", "tecno", "smart watch", "boots", "sneakers", "perfume", "bluetooth speaker"]
     return {
+        "all goods": ["/search"],
         "category": [f"/c/shelf-{shelf}" for shelf in range(SHELVES)],
         "category, page 4": [deep],
+        "category, middle page": [f"/c/shelf-1?page={-(-last // 2)}"],
         "category, last page": [f"/c/shelf-1?page={last}"],
         "filter": [f"/c/shelf-{n}?max={n * 700 + 900}&stock=1&sort=price" for n in range(SHELVES)],
         "search": [f"/search?q={quote_plus(word)}" for word in words],
