@@ -198,13 +198,16 @@ _AFTER = """
 """
 
 # The same for a page asked for by its number: the one that ``skip`` goods end with. What is in stock
-# and what is sold out are counted, so that each is stepped through from its nearer end.
+# and what is sold out are counted, so that each is stepped through from its nearer end. One shelf is
+# stepped through in its index; several only when put together.
 _STEPS = """
   sides AS MATERIALIZED (
     SELECT coalesce(sum(n) FILTER (WHERE mark LIKE '%+'), 0) AS there, coalesce(sum(n), 0) AS total FROM mine),
   steps AS MATERIALIZED (
-    SELECT x.is_out, least(x.before, x.behind) AS n, x.behind < x.before AS is_back
-      FROM sides, LATERAL (
+    SELECT x.is_out, x.behind < x.before AS is_back,
+           CASE WHEN one.is_one THEN least(x.before, x.behind) ELSE 0 END AS in_index,
+           CASE WHEN one.is_one THEN 0 ELSE least(x.before, x.behind) END AS together
+      FROM sides, (SELECT count(*) = 1 AS is_one FROM shelf) one, LATERAL (
         SELECT :skip > there AS is_out, :skip - 1 - CASE WHEN :skip > there THEN there ELSE 0 END AS before,
                CASE WHEN :skip > there THEN total ELSE there END - :skip AS behind) x
      WHERE x.behind >= 0)
@@ -218,7 +221,7 @@ _BACK: dict[str, tuple[str, str]] = {
 
 
 def _after_steps(sort: str, *, on_shelf: bool) -> str:
-    """Of several shelves, each may hold all of the goods that are stepped over."""
+    """The statement's ``after`` by number. Of several shelves each may hold all that is stepped over."""
     keys, back = _BACK[sort]
 
     def step(order: str, way: str) -> str:
@@ -227,9 +230,9 @@ def _after_steps(sort: str, *, on_shelf: bool) -> str:
              SELECT {keys} FROM app.product_cards c
               WHERE c.store_id = app.store_id() {_ON_SHELF[on_shelf]} AND c.is_shown
                 AND c.is_out = steps.is_out
-              ORDER BY {order} LIMIT steps.n + 1) y
+              ORDER BY {order} LIMIT steps.together + 1 OFFSET steps.in_index) y
             WHERE {way}
-            ORDER BY {order.replace("c.", "y.")} LIMIT 1 OFFSET steps.n)"""  # noqa: S608 - as below
+            ORDER BY {order.replace("c.", "y.")} LIMIT 1 OFFSET steps.together)"""  # noqa: S608 - as below
 
     on, from_end = step(_ORDERS[sort][0], "NOT steps.is_back"), step(back, "steps.is_back")
     return f"""{_STEPS},
