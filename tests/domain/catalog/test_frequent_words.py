@@ -17,7 +17,7 @@ from app.domain.stores.models import Store
 from tests.conftest import Database
 from tests.real_goods import Good, put_on_sale
 
-HUNDREDS, THOUSANDS = 700, 3_300  # the index brings up to three thousand
+HUNDREDS, THOUSANDS = 700, 3_800  # the index brings up to 3,500
 OTHERS = 9_000
 
 
