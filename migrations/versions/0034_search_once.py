@@ -150,15 +150,19 @@ def _replaced(text: str, begin: str, end: str, now: str) -> str:
 
 
 def upgrade() -> None:
-    op.execute("SET LOCAL lock_timeout = '3s'")
-    for part in (NEAR, _searching()):
-        op.execute(re.sub(r"(?<!:):(?=\w)", r"\\:", part))
+    _write(NEAR, _searching())
 
 
 def downgrade() -> None:
-    op.execute("SET LOCAL lock_timeout = '3s'")
     before: str = import_module("migrations.versions.0023_search").SEARCHING
     begin = before.index("CREATE FUNCTION app.near_words(")
-    near = before[begin : before.index("$$;", begin) + 3].replace("CREATE", "CREATE OR REPLACE", 1)
-    for part in (near, _SEARCH):
-        op.execute(re.sub(r"(?<!:):(?=\w)", r"\\:", part))
+    near = before[begin : before.index("$$;", begin) + len("$$;")]
+    _write(near.replace("CREATE", "CREATE OR REPLACE", 1), _SEARCH)
+
+
+def _write(*functions: str) -> None:
+    op.execute("SET LOCAL lock_timeout = '3s'")
+    # A function may only be given a setting that this session knows: the extension's own come with its first use.
+    op.execute("SELECT public.similarity('', '')")
+    for function in functions:
+        op.execute(re.sub(r"(?<!:):(?=\w)", r"\\:", function))
