@@ -13,8 +13,8 @@ from importlib import import_module
 
 from alembic import op
 
-revision = "0034_search_once"
-down_revision = "0031_consents"
+revision = "0033_search_once"
+down_revision = "0032_points"
 
 NEAR = r"""
 -- The words of this shop nearest to one that it does not have, the nearest first. The same letters
