@@ -57,6 +57,8 @@ PATIENCE = 10.0  # seconds to wait for another request that makes the same page
 ELSEWHERE = 3.0  # seconds to wait for another process that does; its claim is good for as long
 REDIS_REST = 2.0  # seconds to leave Redis alone after it failed
 STALE_MINUTE = 2.0  # seconds a copy of the last minute may be shown, while the next is made
+GIVE_WAY = 0.1  # seconds that a page nobody waits for stays behind those who are being answered
+MOMENT = 0.01  # seconds without anybody to answer are quiet
 MOST_BESIDE = 2  # pages per process that are made at a time while nobody waits for them
 MOST_WARMED = 20  # pages per process that are made anew by themselves after an edit
 
@@ -248,6 +250,40 @@ class Flight:
         self.page: Page | None = None
 
 
+class Road:
+    """Who is being answered by this process now: what nobody waits for yet gives way to them.
+
+    Two threads of Python take turns, so that somebody's cart and two pages made for later are ready
+    together, after the time of all three.
+    """
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._on_it = 0
+
+    def __enter__(self) -> None:
+        with self._change:
+            self._on_it += 1
+            self._change.notify_all()
+
+    def __exit__(self, *_failure: object) -> None:
+        with self._change:
+            self._on_it -= 1
+            self._change.notify_all()
+
+    def wait_until_quiet(self, seconds: float) -> None:
+        """Wait until nobody has been answered for a moment, or so long at most.
+
+        A moment, because whoever is the first to hear of an edit is about to be answered.
+        """
+        end = monotonic() + seconds
+        with self._change:
+            while (left := end - monotonic()) > 0:
+                self._change.wait_for(lambda: not self._on_it, left)
+                if not self._change.wait_for(lambda: self._on_it > 0, min(left, MOMENT)):
+                    return
+
+
 class PageCache:
     """The WSGI layer. Everything that is not a public page passes it untouched."""
 
@@ -268,6 +304,7 @@ class PageCache:
         self._flights: dict[Key, Flight] = {}
         self._lock = threading.Lock()
         self._beside = threading.BoundedSemaphore(MOST_BESIDE)
+        self._road = Road()
         self._due = 0.0
         self._edge: Headers = []
         self._hits = dict.fromkeys(KINDS, 0)
@@ -275,16 +312,16 @@ class PageCache:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method != "GET" and method != "HEAD":
-            return self._program(environ, start_response)
+            return self._answer(environ, start_response)
         if self._is_https and environ["wsgi.url_scheme"] != "https":
-            return self._program(environ, start_response)  # which leads to https
+            return self._answer(environ, start_response)  # which leads to https
         now = time()
         if now >= self._due:
             self._on_the_clock(now)
         raw = raw_key(environ)
         asked = self._asked.get(raw) or self._read(raw)
         if asked is None:
-            return self._program(environ, start_response)
+            return self._answer(environ, start_response)
         page = self._pages.get(asked.key)
         if page is None or page.version != page.known.version or now >= page.until:
             return self._fetch(asked, page, environ, start_response)
@@ -295,6 +332,11 @@ class PageCache:
             return self._shortly(page, ready, "hit", self._edge, environ, start_response)
         start_response("200 OK", ready.headers + self._edge)
         return ready.body
+
+    def _answer(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Flask's own answer, to one person."""
+        with self._road:
+            return self._program(environ, start_response)
 
     # -- the way to a page that is not at hand ------------------------------------------
 
@@ -312,7 +354,7 @@ class PageCache:
     ) -> Iterable[bytes]:
         known = self._look(asked)
         if known is None:  # or the database is away: Flask has the words for that
-            return self._program(environ, start_response)
+            return self._answer(environ, start_response)
         mine = Flight()
         flight = self._take_off(mine, asked)
         if flight is not mine:
@@ -320,7 +362,7 @@ class PageCache:
                 return self._send(old, asked, "stale", _AT_ONCE, environ, start_response)
             flight.landed.wait(PATIENCE)
             if flight.page is None:
-                return self._program(environ, start_response)
+                return self._answer(environ, start_response)
             return self._send(flight.page, asked, "hit", self._edge, environ, start_response)
         if old is not None and old.may_be_stale(time()) and self._beside.acquire(blocking=False):
             work = (mine, asked, known, environ)
@@ -333,10 +375,11 @@ class PageCache:
                 self._beside.release()
             else:
                 return self._send(old, asked, "stale", _AT_ONCE, environ, start_response)
-        answer = self._land(mine, asked, known, environ)
+        with self._road:
+            answer = self._land(mine, asked, known, environ)
         if mine.page is None:
             if answer is None or answer.is_personal or "HTTP_HX_REQUEST" in environ:
-                return self._program(environ, start_response)
+                return self._answer(environ, start_response)
             start_response(answer.status, answer.headers)
             return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
         how = "hit" if answer is None else "miss"
@@ -361,6 +404,7 @@ class PageCache:
 
     def _land_quietly(self, flight: Flight, asked: Asked, known: Known, environ: Environ) -> None:
         """Make a page that nobody waits for. What goes wrong is met by whoever asks next."""
+        self._road.wait_until_quiet(GIVE_WAY)
         try:
             self._land(flight, asked, known, environ)
         except Exception as error:
