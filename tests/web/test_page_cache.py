@@ -17,7 +17,7 @@ import brotli
 import psycopg
 import pytest
 import time_machine
-from flask import Flask, request_started
+from flask import Flask, request, request_started
 from redis import Redis
 from sqlalchemy import Connection, event, select, text
 from sqlalchemy.orm import Session
@@ -32,10 +32,12 @@ from app.domain.delivery.actions import serve_area
 from app.domain.pages.models import Page as OwnPage
 from app.domain.platform.suspending import restore, suspend
 from app.domain.stores.models import Store
+from app.web import page_cache
 from app.web.page_kinds import KINDS, kind_of
 from app.web.page_versions import OVER, PageVersions
 from config import Settings
 from local import ports
+from local.os_process import wait_until
 from tests.builders import make_variant
 from tests.conftest import Database
 from tests.web.storefront.conftest import Shopper, shopper_of
@@ -91,8 +93,6 @@ def rendered(app: Flask) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(sender: Flask, **more: object) -> None:
-        from flask import request
-
         seen.append(request.full_path)
 
     with request_started.connected_to(note, app):
@@ -458,6 +458,34 @@ def test_after_an_edit_the_pages_people_look_at_are_made_before_they_ask(
         assert "5,555" in client.get(shop).text
         assert "5,555" in client.get("/").text
     assert seen == []
+
+
+@pytest.mark.row("N42")
+def test_pages_made_after_an_edit_give_way_to_whoever_is_being_answered(
+    cached: Flask, session: Session, store: Store, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_cache, "MOMENT", 0.5)
+    monkeypatch.setattr(page_cache, "GIVE_WAY", 10)
+    waiting = cached.wsgi_app._road._change._waiters  # type: ignore[attr-defined]
+    client = shopper_of(cached, store)
+    for _ in range(2):
+        client.get(shop)
+    session.execute(text("UPDATE app.variants SET price_cents = 555500"))
+    session.commit()
+    begun = []
+
+    def note(sender: Flask, **more: object) -> None:
+        begun.append(request.path)
+        if request.path == "/cart":
+            assert wait_until(lambda: len(waiting) == 1, seconds=10)
+
+    with request_started.connected_to(note, cached):
+        assert client.get("/cart").status_code == 200
+        was_alone = begun == ["/cart"]
+        wait_for_threads("warm")
+
+    assert was_alone
+    assert begun == ["/cart", shop]
 
 
 def wait_for_threads(name: str) -> None:
