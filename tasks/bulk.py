@@ -17,6 +17,7 @@ from app.domain.catalog.importing.records import sweep_uploads
 from app.domain.catalog.shelf import keep_breaks
 from app.domain.insights.actions import look_for_nudges as look
 from app.domain.media.actions import sweep_photos
+from app.domain.orders.days import sum_order_days
 from app.domain.people.limits import sweep_tries
 from app.domain.people.otp import sweep_codes
 from app.domain.promotions.actions import reprice_cards
@@ -57,7 +58,8 @@ def reprice(session: Session, promotion: str) -> None:
 
 @handles(Topic.LOOK_FOR_NUDGES)
 def look_for_nudges(session: Session) -> None:
-    """Look for something worth suggesting to this store's owner."""
+    """Add up the days that are over, and look for something worth suggesting to this store's owner."""
+    sum_order_days(session)
     look(session, utcnow())
 
 

@@ -32,14 +32,14 @@ MOST_ROWS = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DaySales:
-    """One Nairobi day: all of it, and only until the time of day that it is now."""
+    """One Nairobi day. ``by_now`` is until the time of day that it is now, a week ago."""
 
     day: date
     sold_cents: int = 0
     orders: int = 0
-    sold_by_now_cents: int = 0
+    sold_by_now_cents: int = 0  # of the day a week ago alone, as the next one
     orders_by_now: int = 0
-    asked_cents: int = 0  # still waiting for the customer's PIN
+    asked_cents: int = 0  # of today alone: still waiting for the customer's PIN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,19 +109,27 @@ class Checkout:
 
 _SALES_BY_DAY = text(
     """
-    SELECT (placed_at AT TIME ZONE 'Africa/Nairobi')::date AS day,
-           coalesce(sum(total_cents) FILTER (WHERE status = ANY(:sold)), 0)::bigint AS sold_cents,
-           count(*) FILTER (WHERE status = ANY(:sold)) AS orders,
-           coalesce(sum(total_cents) FILTER (WHERE status = ANY(:sold)
-             AND (placed_at AT TIME ZONE 'Africa/Nairobi')::time <= :time_of_day), 0)::bigint
-             AS sold_by_now_cents,
-           count(*) FILTER (WHERE status = ANY(:sold)
-             AND (placed_at AT TIME ZONE 'Africa/Nairobi')::time <= :time_of_day) AS orders_by_now,
-           coalesce(sum(total_cents) FILTER (WHERE status = 'pending_payment'), 0)::bigint
-             AS asked_cents
-      FROM app.orders
-     WHERE store_id = :store_id AND placed_at >= :since AND placed_at < :until
-     GROUP BY 1 ORDER BY 1
+    WITH days AS MATERIALIZED (SELECT * FROM app.days_of(:since, :until)),
+    sums AS (
+      SELECT d.day, d.begins, s.sold_cents, s.sold
+        FROM days d JOIN app.order_days s ON s.store_id = :store_id AND s.day = d.day
+       WHERE d.is_summed
+       UNION ALL
+      SELECT d.day, d.begins, s.sold_cents, s.sold
+        FROM days d CROSS JOIN LATERAL app.order_sums(d.begins, d.ends) s
+       WHERE NOT d.is_summed)
+    SELECT s.day, s.sold_cents, s.sold AS orders,
+           n.sold_cents AS sold_by_now_cents, n.sold AS orders_by_now, a.cents AS asked_cents
+      FROM sums s
+     -- Of no time at all on other days.
+     CROSS JOIN LATERAL app.order_sums(s.begins,
+       s.begins + CASE s.day WHEN :a_week_ago THEN :elapsed ELSE interval '0' END) n
+     CROSS JOIN LATERAL (
+       SELECT coalesce(sum(total_cents), 0)::bigint AS cents FROM app.orders
+        WHERE store_id = :store_id AND status = 'pending_payment' AND placed_at >= s.begins
+          AND s.day = :today) a
+     WHERE s.day <= :today
+     ORDER BY s.day
     """
 )
 
@@ -129,20 +137,19 @@ _SALES_BY_DAY = text(
 def sales_by_day(session: Session, now: datetime) -> list[DaySales]:
     """The last 14 Nairobi days with today, oldest first, also days without orders; in cents."""
     today = business_day(now)
-    first = today - timedelta(days=2 * CHART_DAYS - 1)
+    since, until = day_bounds(today)
     rows = session.execute(
         _SALES_BY_DAY,
         {
             "store_id": bound_store(),
-            "sold": _values(SOLD),
-            "time_of_day": nairobi(now).time().replace(tzinfo=None),
-            "since": day_bounds(first)[0],
-            "until": day_bounds(today)[1],
+            "since": since - timedelta(days=2 * CHART_DAYS - 1),
+            "until": until,
+            "today": today,
+            "a_week_ago": today - timedelta(days=CHART_DAYS),
+            "elapsed": now - since + timedelta.resolution,  # what was placed just then counts
         },
     ).mappings()
-    found = {row["day"]: DaySales(**row) for row in rows}
-    days = (first + timedelta(days=n) for n in range(2 * CHART_DAYS))
-    return [found.get(day) or DaySales(day=day) for day in days]
+    return [DaySales(**row) for row in rows]
 
 
 _BEST_SELLER = text(
@@ -303,15 +310,18 @@ def _visit_span(now: datetime, *, days_before: int = 0) -> dict[str, object]:
 
 _LOW_STOCK = text(
     """
-    WITH sold AS (
-      -- By each order's key: a planner would rather read the lines of all years.
-      SELECT l.variant_id, sum(l.quantity)::int AS sold
-        FROM app.orders o CROSS JOIN LATERAL (
-          SELECT variant_id, quantity FROM app.order_lines
-           WHERE store_id = :store_id AND order_id = o.id AND variant_id IS NOT NULL OFFSET 0) l
-       WHERE o.store_id = :store_id AND o.placed_at >= :since AND o.placed_at < :until
-         AND o.status = ANY(:sold_statuses)
-       GROUP BY l.variant_id)
+    WITH days AS MATERIALIZED (SELECT * FROM app.days_of(:since, :until)),
+    sold AS (
+      SELECT variant_id, sum(quantity)::int AS sold FROM (
+        SELECT u.variant_id, u.quantity
+          FROM days d JOIN app.order_days s ON s.store_id = :store_id AND s.day = d.day
+         CROSS JOIN LATERAL unnest(s.variant_ids, s.quantities) AS u(variant_id, quantity)
+         WHERE d.is_summed
+         UNION ALL
+        SELECT l.variant_id, l.quantity
+          FROM days d CROSS JOIN LATERAL app.variants_sold(d.begins, d.ends) l
+         WHERE NOT d.is_summed) l
+       GROUP BY variant_id)
     SELECT v.id AS variant_id, p.id AS product_id, p.slug AS product_slug, p.name,
            array_to_string(v.option_values, ', ') AS option_text, v.sku,
            v.on_hand - v.reserved AS stock, coalesce(s.sold, 0) AS sold
@@ -341,7 +351,6 @@ def low_stock(session: Session, now: datetime) -> list[LowStock]:
             "store_id": bound_store(),
             "since": now - timedelta(days=SALES_DAYS),
             "until": now,
-            "sold_statuses": _values(SOLD),
             "few": FEW_LEFT,
             "days": SALES_DAYS,
             "soon": DAYS_LEFT_SOON,

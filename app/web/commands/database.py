@@ -16,9 +16,11 @@ SCHEMA_PAGE = Path(__file__).resolve().parents[3] / "docs" / "schema.md"
 # Read and written by SQL alone: triggers keep most of these up to date.
 NOT_MODELLED = {
     "alembic_version",
+    "changed_days",
     "content_changes",
     "content_versions",
     "idempotency_keys",
+    "order_days",
     "product_cards",
     "schedules",
     "shelf_counts",
