@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-from babel.dates import format_datetime
+from babel.dates import format_date
 from flask import Flask
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
@@ -71,4 +71,10 @@ def when(instant: datetime) -> str:
     if local.date() == today - timedelta(days=1):
         return gettext("Yesterday %(time)s", time=clock(instant))
     pattern = "d MMM" if local.year == today.year else "d MMM y"
-    return f"{format_datetime(local, pattern, locale=current_locale())} {clock(instant)}"
+    return f"{_day(local.date(), pattern, current_locale())} {clock(instant)}"
+
+
+@lru_cache(maxsize=1024)
+def _day(day: date, pattern: str, locale: str) -> str:
+    """A list of a hundred moments names few days, and to write one takes as long as its row."""
+    return format_date(day, pattern, locale=locale)

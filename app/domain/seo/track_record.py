@@ -57,10 +57,11 @@ class TrackRecord:
         return self.sold >= ENOUGH
 
 
-# The days that are over come added up; the rest of the span is read from its orders. The middle of so
-# many sorted lists is found by halving: how many waited no longer than the moment between two is a
-# search in each list, and at most a dozen minutes lie between the ends soon. ``low`` is below the
-# middle one, or the middle two, and ``high`` is not; ``high`` is NULL where ``low`` parts these two.
+# The days that are over come added up, each with its waits in order; the rest of the span is read from
+# its orders. The middle of so many lists is found by halving the time it may be at: how many waited no
+# longer than a moment is one search in each list, and it ends when both ends are the same minute.
+# More than ``low`` and at most ``high`` are the middle wait, or the middle two; ``high`` is NULL when
+# ``low`` lies between these two.
 _RECORD = text(
     f"""
 WITH RECURSIVE days AS MATERIALIZED (SELECT * FROM app.days_of(:since, :now)),

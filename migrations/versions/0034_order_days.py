@@ -9,8 +9,8 @@ figure needs them to be there or to be young.
 
 from alembic import op
 
-revision = "0033_order_days"
-down_revision = "0031_consents"
+revision = "0034_order_days"
+down_revision = "0033_search_once"
 
 TABLES = """
 CREATE TABLE app.order_days(
