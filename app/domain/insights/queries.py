@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import TextClause, func, select, text
 from sqlalchemy.orm import Session
 
-from app.clock import business_day, day_bounds, nairobi
+from app.clock import business_day, day_bounds
 from app.db.tenancy import bound_store
 from app.domain.catalog.models import Product
 from app.domain.delivery.models import DeliveryArea
