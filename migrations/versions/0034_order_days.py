@@ -36,7 +36,7 @@ GRANT SELECT ON app.changed_days TO dukani_app;
 """
 
 # What an order counts for stands here alone: a day that is over and the hours that are not are added
-# up by the same functions. They are planned as a part of whoever asks.
+# up by the same functions.
 READING = """
 CREATE FUNCTION app.nairobi_day(at timestamptz) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
   $$ SELECT (at AT TIME ZONE 'Africa/Nairobi')::date $$;
@@ -77,7 +77,7 @@ CREATE FUNCTION app.variants_sold(since timestamptz, until timestamptz)
 
 -- The Nairobi days of a span, the first and the last cut to it, and whether the row of a day tells the
 -- truth: then all of the day is in the span, and no order of it changed since it was added up. In
--- plpgsql, so that this and whoever asks are planned once, and not anew for each span.
+-- plpgsql, as what asks it, so that they and a page's statement are planned once, and not for each span.
 CREATE FUNCTION app.days_of(since timestamptz, until timestamptz)
   RETURNS TABLE (day date, begins timestamptz, ends timestamptz, is_summed boolean)
   LANGUAGE plpgsql STABLE ROWS 90 SET plan_cache_mode = force_generic_plan AS $$
@@ -93,6 +93,36 @@ BEGIN
            AND NOT EXISTS (SELECT FROM app.changed_days c WHERE c.store_id = app.store_id() AND c.day = s.day)
     FROM generate_series(0, last - first) n
     LEFT JOIN app.order_days s ON s.store_id = app.store_id() AND s.day = first + n;
+END $$;
+
+-- What pages ask: the sums of each Nairobi day of a span, and what was sold in it.
+CREATE FUNCTION app.sums_by_day(since timestamptz, until timestamptz)
+  RETURNS TABLE (day date, bought bigint, left_shop bigint, came_back bigint, waits bigint[], sold bigint, sold_cents bigint)
+  LANGUAGE plpgsql STABLE ROWS 90 SET plan_cache_mode = force_generic_plan AS $$ BEGIN
+  RETURN QUERY
+  WITH days AS MATERIALIZED (SELECT * FROM app.days_of(since, until))
+  SELECT d.day, s.bought::bigint, s.left_shop::bigint, s.came_back::bigint, s.waits, s.sold::bigint, s.sold_cents
+    FROM days d JOIN app.order_days s ON s.store_id = app.store_id() AND s.day = d.day
+   WHERE d.is_summed
+   UNION ALL
+  SELECT d.day, s.* FROM days d CROSS JOIN LATERAL app.order_sums(d.begins, d.ends) s
+   WHERE NOT d.is_summed;
+END $$;
+CREATE FUNCTION app.sold_by_variant(since timestamptz, until timestamptz)
+  RETURNS TABLE (variant_id uuid, quantity bigint)
+  LANGUAGE plpgsql STABLE ROWS 90 SET plan_cache_mode = force_generic_plan AS $$ BEGIN
+  RETURN QUERY
+  WITH days AS MATERIALIZED (SELECT * FROM app.days_of(since, until))
+  SELECT x.variant_id, sum(x.quantity)::bigint FROM (
+    SELECT u.variant_id, u.quantity
+      FROM days d JOIN app.order_days s ON s.store_id = app.store_id() AND s.day = d.day
+     CROSS JOIN LATERAL unnest(s.variant_ids, s.quantities) AS u(variant_id, quantity)
+     WHERE d.is_summed
+     UNION ALL
+    SELECT v.variant_id, v.quantity
+      FROM days d CROSS JOIN LATERAL app.variants_sold(d.begins, d.ends) v
+     WHERE NOT d.is_summed) x
+   GROUP BY x.variant_id;
 END $$;
 """
 
@@ -197,6 +227,7 @@ DROP TRIGGER day_changed_d ON app.orders;
 DROP TRIGGER day_changed_u ON app.orders;
 DROP TRIGGER day_changed_i ON app.orders;
 DROP FUNCTION app.sum_order_days(), app.note_return(), app.note_changed_day(),
+  app.sums_by_day(timestamptz, timestamptz), app.sold_by_variant(timestamptz, timestamptz),
   app.days_of(timestamptz, timestamptz), app.variants_sold(timestamptz, timestamptz),
   app.order_sums(timestamptz, timestamptz), app.day_begins(date), app.nairobi_day(timestamptz);
 DROP TABLE app.changed_days, app.order_days;

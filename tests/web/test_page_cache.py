@@ -656,7 +656,7 @@ def test_words_of_the_hour_last_as_long_as_they_are_true(
 # Read by public pages for numbers that say nothing an owner edits: what sold, what was delivered,
 # what was disputed.
 # A copy is never older than a minute.
-COUNTS = {"orders", "order_lines", "order_events", "order_days", "review_items", "sitemaps"}
+COUNTS = {"orders", "order_lines", "order_events", "review_items", "sitemaps"}
 # Worked out from product_cards by its own triggers, in the transaction that changes these.
 DERIVED = {"shelf_counts", "shop_words"}
 

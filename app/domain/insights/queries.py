@@ -109,25 +109,14 @@ class Checkout:
 
 _SALES_BY_DAY = text(
     """
-    WITH days AS MATERIALIZED (SELECT * FROM app.days_of(:since, :until)),
-    sums AS (
-      SELECT d.day, d.begins, s.sold_cents, s.sold
-        FROM days d JOIN app.order_days s ON s.store_id = :store_id AND s.day = d.day
-       WHERE d.is_summed
-       UNION ALL
-      SELECT d.day, d.begins, s.sold_cents, s.sold
-        FROM days d CROSS JOIN LATERAL app.order_sums(d.begins, d.ends) s
-       WHERE NOT d.is_summed)
-    SELECT s.day, s.sold_cents, s.sold AS orders,
-           n.sold_cents AS sold_by_now_cents, n.sold AS orders_by_now, a.cents AS asked_cents
-      FROM sums s
-     -- Of no time at all on other days.
-     CROSS JOIN LATERAL app.order_sums(s.begins,
-       s.begins + CASE s.day WHEN :a_week_ago THEN :elapsed ELSE interval '0' END) n
-     CROSS JOIN LATERAL (
-       SELECT coalesce(sum(total_cents), 0)::bigint AS cents FROM app.orders
-        WHERE store_id = :store_id AND status = 'pending_payment' AND placed_at >= s.begins
-          AND s.day = :today) a
+    SELECT s.day, s.sold_cents, s.sold AS orders, coalesce(n.sold_cents, 0) AS sold_by_now_cents,
+           coalesce(n.sold, 0) AS orders_by_now, coalesce(a.cents, 0)::bigint AS asked_cents
+      FROM app.sums_by_day(:since, :until) s
+      LEFT JOIN app.sums_by_day(:a_week_ago_since, :a_week_ago_until) n ON n.day = s.day
+      LEFT JOIN (
+        SELECT sum(total_cents) AS cents FROM app.orders
+         WHERE store_id = :store_id AND status = 'pending_payment' AND placed_at >= :today_since) a
+        ON s.day = :today
      WHERE s.day <= :today
      ORDER BY s.day
     """
@@ -138,15 +127,17 @@ def sales_by_day(session: Session, now: datetime) -> list[DaySales]:
     """The last 14 Nairobi days with today, oldest first, also days without orders; in cents."""
     today = business_day(now)
     since, until = day_bounds(today)
+    week = timedelta(days=CHART_DAYS)
     rows = session.execute(
         _SALES_BY_DAY,
         {
             "store_id": bound_store(),
-            "since": since - timedelta(days=2 * CHART_DAYS - 1),
+            "since": since - 2 * week + timedelta(days=1),
             "until": until,
             "today": today,
-            "a_week_ago": today - timedelta(days=CHART_DAYS),
-            "elapsed": now - since + timedelta.resolution,  # what was placed just then counts
+            "today_since": since,
+            "a_week_ago_since": since - week,
+            "a_week_ago_until": now - week + timedelta.resolution,  # what was placed just then counts
         },
     ).mappings()
     return [DaySales(**row) for row in rows]
@@ -310,30 +301,18 @@ def _visit_span(now: datetime, *, days_before: int = 0) -> dict[str, object]:
 
 _LOW_STOCK = text(
     """
-    WITH days AS MATERIALIZED (SELECT * FROM app.days_of(:since, :until)),
-    sold AS (
-      SELECT variant_id, sum(quantity)::int AS sold FROM (
-        SELECT u.variant_id, u.quantity
-          FROM days d JOIN app.order_days s ON s.store_id = :store_id AND s.day = d.day
-         CROSS JOIN LATERAL unnest(s.variant_ids, s.quantities) AS u(variant_id, quantity)
-         WHERE d.is_summed
-         UNION ALL
-        SELECT l.variant_id, l.quantity
-          FROM days d CROSS JOIN LATERAL app.variants_sold(d.begins, d.ends) l
-         WHERE NOT d.is_summed) l
-       GROUP BY variant_id)
     SELECT v.id AS variant_id, p.id AS product_id, p.slug AS product_slug, p.name,
            array_to_string(v.option_values, ', ') AS option_text, v.sku,
-           v.on_hand - v.reserved AS stock, coalesce(s.sold, 0) AS sold
+           v.on_hand - v.reserved AS stock, coalesce(s.quantity, 0)::int AS sold
       FROM app.variants v
       JOIN app.products p ON p.store_id = v.store_id AND p.id = v.product_id AND p.status = 'active'
-      LEFT JOIN sold s ON s.variant_id = v.id
+      LEFT JOIN app.sold_by_variant(:since, :until) s ON s.variant_id = v.id
      WHERE v.store_id = :store_id
        AND (v.on_hand - v.reserved BETWEEN 1 AND :few
-            OR (s.sold > 0 AND (v.on_hand - v.reserved) * :days <= s.sold * :soon))
-     ORDER BY (s.sold IS NULL),
-              (v.on_hand - v.reserved)::numeric / greatest(coalesce(s.sold, 1), 1),
-              s.sold DESC, p.name, v.position
+            OR (s.quantity > 0 AND (v.on_hand - v.reserved) * :days <= s.quantity * :soon))
+     ORDER BY (s.quantity IS NULL),
+              (v.on_hand - v.reserved)::numeric / greatest(coalesce(s.quantity, 1), 1),
+              s.quantity DESC, p.name, v.position
      LIMIT :most
     """
 )

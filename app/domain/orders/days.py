@@ -1,8 +1,8 @@
 """The orders of days that are over, added up, so that figures of weeks need not read every order.
 
-Whoever asks about a span takes its days from ``app.days_of``: those that are added up come from
-``app.order_days``, the others from their orders by the functions that added these up. A day whose
-orders changed is read from them at once, and added up again by the next job.
+Whoever asks about a span asks ``app.sums_by_day`` or ``app.sold_by_variant``: days that are added up
+come from ``app.order_days``, the others from their orders by the functions that added these up. A day
+whose orders changed is read from them at once, and added up again by the next job.
 """
 
 from __future__ import annotations

@@ -57,22 +57,16 @@ class TrackRecord:
         return self.sold >= ENOUGH
 
 
-# The days that are over come added up, each with its waits in order; the rest of the span is read from
-# its orders. The middle of so many lists is found by halving the time it may be at: how many waited no
-# longer than a moment is one search in each list, and it ends when both ends are the same minute.
+# Each day comes with its waits in order. The middle of so many lists is found by halving the time it may
+# be at: how many waited no longer than a moment is one search in each list, and it ends when both ends
+# are the same minute.
 # More than ``low`` and at most ``high`` are the middle wait, or the middle two; ``high`` is NULL when
 # ``low`` lies between these two.
 _RECORD = text(
     f"""
-WITH RECURSIVE days AS MATERIALIZED (SELECT * FROM app.days_of(:since, :now)),
-parts AS MATERIALIZED (
-  SELECT s.bought, s.left_shop, s.came_back, s.waits || '{{}}'::bigint[] AS waits  -- unpacked once
-    FROM days d JOIN app.order_days s ON s.store_id = app.store_id() AND s.day = d.day
-   WHERE d.is_summed
-   UNION ALL
-  SELECT s.bought, s.left_shop, s.came_back, s.waits
-    FROM days d CROSS JOIN LATERAL app.order_sums(d.begins, d.ends) s
-   WHERE NOT d.is_summed),
+WITH RECURSIVE parts AS MATERIALIZED (
+  SELECT bought, left_shop, came_back, waits || '{{}}'::bigint[] AS waits  -- unpacked once
+    FROM app.sums_by_day(:since, :now)),
 total AS MATERIALIZED (
   SELECT coalesce(sum(bought), 0)::int AS sold, coalesce(sum(left_shop), 0)::int AS left,
          coalesce(sum(came_back), 0)::int AS came_back,
