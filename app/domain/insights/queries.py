@@ -137,7 +137,9 @@ def sales_by_day(session: Session, now: datetime) -> list[DaySales]:
             "today": today,
             "today_since": since,
             "a_week_ago_since": since - week,
-            "a_week_ago_until": now - week + timedelta.resolution,  # what was placed just then counts
+            "a_week_ago_until": now
+            - week
+            + timedelta.resolution,  # what was placed just then counts
         },
     ).mappings()
     return [DaySales(**row) for row in rows]
