@@ -22,7 +22,7 @@ from tasks.runner import handles
 
 # After each chunk, so many times as long as it took: the database's processes know nothing of our
 # politeness, and who opens a page meanwhile shares two cores with them.
-REST = 2
+REST = 3
 
 
 @handles(Topic.GO_ON_WITH_IMPORT, external=True)

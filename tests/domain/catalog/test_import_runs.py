@@ -147,7 +147,7 @@ with app.app_context(), inside_store(int(sys.argv[1])):
 def test_a_worker_killed_in_the_middle_is_followed_by_one_that_goes_on(
     session: Session, store: Store, settings: Settings, database: Database
 ) -> None:
-    count = running.CHUNK * 12
+    count = running.CHUNK * 20
     kept = keep_upload(session, "goods.csv", sheet(count).encode(), actor="Wanjiru")
     import_id = kept.id
     begin_import(session, import_id, mapping=None, actor="Wanjiru")

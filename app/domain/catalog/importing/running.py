@@ -44,8 +44,8 @@ from app.jobs import Topic, ask_for
 # enough that no checkout waits long for the rows a chunk has locked, and few enough chunks, since
 # with each of them the shop's pages are made anew.
 CHUNK: Final = 100
-MOST_OF_A_CHUNK: Final = 400
-CHUNK_SECONDS: Final = 0.6
+MOST_OF_A_CHUNK: Final = 600
+CHUNK_SECONDS: Final = 1.0
 LINK_SECONDS: Final = 10.0
 # Products that come in while the person waits for the answer to their tap.
 AT_ONCE: Final = 100
