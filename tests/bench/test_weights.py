@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from app.web.assets import DIST, manifest
 from bench._wire import Fetched, Wire, phone, total
 from tests.shop_window import Window
+from tests.world import wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -143,7 +144,7 @@ def test_without_photos_no_image_byte_is_asked_for_until_a_tap(
     for name in ("home", "category", "product", "areas/kilimani"):
         found = wire.view(window.of(name))
         page.mouse.wheel(0, 3_000)
-        page.wait_for_function("scrollY > 0")
+        wait_for("the page to move", lambda: page.evaluate("scrollY > 0"))
         found = wire.settle()
         assert not [one for one in found if one.kind == "photo"], found
         assert total(found) <= WITHOUT_PHOTOS

@@ -30,7 +30,7 @@ def desk(page: Page, world: World, shop: Shop, role: str) -> str:
     page.goto(board)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.goto(board)
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    wait_for("the worker", lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
     page.goto(board)
     return board
 
@@ -43,7 +43,7 @@ def test_a_worker_that_does_not_register_harms_no_list(world: World, page: Page)
     page.add_init_script(REFUSED)
     sign_in(page, world, shop, "packer")
     page.goto(f"{world.stack.base_url}/staff/{shop.slug}/orders/")
-    page.wait_for_function("window.wasAsked")
+    wait_for("the browser to be asked", lambda: page.evaluate("window.wasAsked"))
     expect(page.locator("#col-to_pack")).to_be_visible()
     assert complaints.lines == []
 

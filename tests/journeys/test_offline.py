@@ -33,7 +33,7 @@ def install(page: Page, url: str) -> None:
     """Open a page and wait until the worker stands behind it."""
     page.goto(url)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    wait_for("the worker", lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
 
 
 def cut(page: Page, *, is_cut: bool = True) -> None:
@@ -86,7 +86,7 @@ def test_a_worker_that_does_not_register_harms_no_page(
     page.add_init_script(REFUSED)
     page.goto(address(world, shop, "/"))
     page.locator(f"a[href='/p/{shop.variants[0]['slug']}']").first.click()
-    page.wait_for_function("window.wasAsked")
+    wait_for("the browser to be asked", lambda: page.evaluate("window.wasAsked"))
     expect(page.get_by_role("button", name="Add to cart")).to_be_visible()
     assert complaints.lines == []
 

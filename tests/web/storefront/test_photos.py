@@ -32,6 +32,7 @@ from tasks.runner import run
 from tests.builders import make_product
 from tests.photo_files import busy_photo, phone_photo, plain_photo
 from tests.web.storefront.conftest import Shopper
+from tests.world import wait_for
 
 TYPES = {"avif": "image/avif", "webp": "image/webp", "jpg": "image/jpeg"}
 AT_360 = 30_000
@@ -296,7 +297,7 @@ def test_the_first_photo_is_asked_for_early_and_nothing_moves(
     page.wait_for_load_state("networkidle")
     page.mouse.wheel(0, 900)
     page.mouse.wheel(0, -900)
-    page.wait_for_function("window.largest.includes('/media/')")
+    wait_for("a photo", lambda: page.evaluate("window.largest.includes('/media/')"))
 
     assert page.evaluate("window.shift") < 0.05
     largest = page.evaluate("window.largest")
