@@ -110,6 +110,34 @@ def test_a_large_file_is_a_chain_of_links_each_with_its_place(session: Session) 
     assert (done.status, done.counts["products_created"]) == ("done", running.CHUNK * 3)
 
 
+def test_a_chunk_is_as_large_as_comes_in_within_a_second() -> None:
+    assert running._next_size(100, 0.25) == 400
+    assert running._next_size(400, 0.1) == running.MOST_OF_A_CHUNK
+    assert running._next_size(400, 1.6) == 250
+    assert running._next_size(400, 60) == 200  # once slow is not always slow
+    assert running._next_size(10, 60) == 10
+
+
+@pytest.mark.row("W29")
+def test_after_each_chunk_the_import_may_rest_for_what_it_took(session: Session) -> None:
+    kept = keep_upload(session, "goods.csv", sheet(running.CHUNK * 2).encode(), actor="Wanjiru")
+    import_id = kept.id
+    begin_import(session, import_id, mapping=None, actor="Wanjiru")
+    session.commit()
+    rests: list[tuple[float, int]] = []
+
+    go_on(
+        session,
+        import_id,
+        seconds=60,
+        rest=lambda took: rests.append((took, get_import(session, import_id).position)),
+    )
+
+    [(took, position)] = rests
+    assert took > 0
+    assert position == running.CHUNK  # what is in is committed, and nothing is held meanwhile
+
+
 def test_pressing_the_button_twice_begins_once(session: Session) -> None:
     kept = keep_upload(session, "goods.csv", sheet(2).encode(), actor="Wanjiru")
     begin_import(session, kept.id, mapping=None, actor="Wanjiru")
