@@ -118,7 +118,6 @@ def test_a_chunk_is_as_large_as_comes_in_within_a_second() -> None:
     assert running._next_size(10, 60) == 10
 
 
-@pytest.mark.row("W29")
 def test_after_each_chunk_the_import_may_rest_for_what_it_took(session: Session) -> None:
     kept = keep_upload(session, "goods.csv", sheet(running.CHUNK * 2).encode(), actor="Wanjiru")
     import_id = kept.id
