@@ -33,7 +33,7 @@ from app.domain.customers.models import (
 from app.domain.customers.queries import profiles_of
 from app.domain.errors import DomainError, NotFound
 from app.domain.loyalty.models import PointMove
-from app.domain.loyalty.queries import balance_of
+from app.domain.loyalty.queries import Purse, purse_of
 from app.domain.orders.models import Order
 from app.i18n import gettext_lazy as _
 from app.ids import new_id
@@ -92,7 +92,7 @@ class Stakes:
     spent_cents: int = 0
     has_cart: bool = False
     offers: Offers = field(default_factory=lambda: Offers([]))
-    points: int = 0
+    purse: Purse | None = None  # of somebody who has, or had, points
 
 
 def stakes_of(session: Session, customer: Customer) -> Stakes:
@@ -121,7 +121,7 @@ def stakes_of(session: Session, customer: Customer) -> Stakes:
     )
     stakes.has_cart = _cart_of(session, customer.id) is not None
     stakes.offers = offers_of(session, customer.id)
-    stakes.points = balance_of(session, customer.id) if stakes.counts["point_moves"] else 0
+    stakes.purse = purse_of(session, customer.id) if stakes.counts["point_moves"] else None
     return stakes
 
 
@@ -247,15 +247,15 @@ def _move(session: Session, owned: Owned, old: UUID, new: UUID) -> list[str]:
 def _move_back(
     session: Session, owned: Owned, ids: Iterable[str], keep_id: UUID, other_id: UUID
 ) -> None:
-    model = owned.model
     wanted = [UUID(row_id) for row_id in ids]
     if wanted:
-        _run(
-            session,
-            model,
-            [model.store_id == bound_store(), model.customer_id == keep_id, model.id.in_(wanted)],
-            {"customer_id": other_id},
-        )
+        _give_back(session, owned.model, keep_id, other_id, owned.model.id.in_(wanted))
+
+
+def _give_back(session: Session, model: Any, keep_id: UUID, other_id: UUID, *which: Any) -> None:
+    """These rows of the kept profile are the other's again."""
+    mine = [model.store_id == bound_store(), model.customer_id == keep_id]
+    _run(session, model, [*mine, *which], {"customer_id": other_id})
 
 
 def _run(session: Session, model: Any, where: list[Any], values: dict[str, Any]) -> list[str]:
@@ -277,43 +277,17 @@ def _orders_since(session: Session, keep_id: UUID, other_id: UUID, others: list[
 
     An order from before may have brought points since: they are whose the order is.
     """
-    _run(
-        session,
-        Order,
-        [
-            Order.store_id == bound_store(),
-            Order.customer_id == keep_id,
-            Order.placed_as.in_(others),
-        ],
-        {"customer_id": other_id},
-    )
+    _give_back(session, Order, keep_id, other_id, Order.placed_as.in_(others))
     theirs = select(Order.id).where(Order.store_id == bound_store(), Order.customer_id == other_id)
     for owned in OWNED:
         if owned.model is not Order and "order_id" in owned.model.__table__.c:
-            _run(
-                session,
-                owned.model,
-                [
-                    owned.model.store_id == bound_store(),
-                    owned.model.customer_id == keep_id,
-                    owned.model.order_id.in_(theirs),
-                ],
-                {"customer_id": other_id},
-            )
+            belongs = owned.model.order_id.in_(theirs)
+            _give_back(session, owned.model, keep_id, other_id, belongs)
 
 
 def _said_since(session: Session, keep_id: UUID, other_id: UUID, others: list[UUID]) -> None:
     """What one of the other's numbers said about offers since the merge."""
-    _run(
-        session,
-        Consent,
-        [
-            Consent.store_id == bound_store(),
-            Consent.customer_id == keep_id,
-            Consent.said_as.in_(others),
-        ],
-        {"customer_id": other_id},
-    )
+    _give_back(session, Consent, keep_id, other_id, Consent.said_as.in_(others))
 
 
 def _browsers_since(session: Session, keep: Customer, other: Customer, others: list[UUID]) -> None:
@@ -330,17 +304,8 @@ def _browsers_since(session: Session, keep: Customer, other: Customer, others: l
     theirs = select(Customer.phone_lookup).where(
         Customer.store_id == store_id, Customer.id.in_(others)
     )
-    _run(
-        session,
-        ShopperSession,
-        [
-            ShopperSession.store_id == store_id,
-            ShopperSession.customer_id == keep.id,
-            proved(theirs),
-            ~proved([keep.phone_lookup]),
-        ],
-        {"customer_id": other.id},
-    )
+    only_theirs = (proved(theirs), ~proved([keep.phone_lookup]))
+    _give_back(session, ShopperSession, keep.id, other.id, *only_theirs)
 
 
 def _default_of(session: Session, customer_id: UUID) -> str:

@@ -30,7 +30,6 @@ from app.domain.customers.merging import (
 )
 from app.domain.customers.models import Customer
 from app.domain.customers.queries import get_customer
-from app.domain.loyalty.queries import purse_of
 from app.domain.orders.queries import latest_orders_of
 from app.i18n import gettext as _
 from app.phones import national
@@ -178,11 +177,9 @@ def _list_page(
 
 def _customer_page(found: Customer, *, phone: str | None = None) -> str:
     session = db.session()
-    stakes = stakes_of(session, found)
     context: dict[str, Any] = {
         "customer": found,
-        "stakes": stakes,
-        "purse": purse_of(session, found.id) if stakes.counts["point_moves"] else None,
+        "stakes": stakes_of(session, found),
         "saved": saved_of(session, found),
         "orders": latest_orders_of(session, found.id, limit=30),
         "waits": waits_of_customer(session, found),
